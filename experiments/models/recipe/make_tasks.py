@@ -1,0 +1,186 @@
+"""Seeded generator of five families of step-by-step reasoning tasks.
+
+Text of one item: prompt = question + "\\n", completion = reasoning + "\\nA: " +
+answer, then the end-of-text token.  An item's question decides, by a hash,
+whether it belongs to the held-out share (task files) or to the training stream.
+
+Run it to write tasks/<family>.jsonl; the output is byte-identical on each run.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+from pathlib import Path
+
+SPLITS = (("identify", 200), ("validate", 200), ("test", 400))
+HELD_OUT_SHARE = 16  # one question in sixteen is never trained on
+SEED = 20251
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+NAMES = ("Ann Bob Cat Dan Eve Fay Gus Hal Ida Jim Kay Lee Max Ned Pam Ray Sue Tom").split()
+OPEN, CLOSE = "([{", dict(zip("([{", ")]}"))
+
+
+def apply(op, a, b):
+    """One arithmetic step modulo ten."""
+    return (a + b if op == "+" else a - b if op == "-" else a * b) % 10
+
+
+def arith(rng, d):
+    """d operations, evaluated from left to right modulo ten, in d written steps."""
+    value = rng.randrange(10)
+    question, steps = [f"calc:{value}"], []
+    for _ in range(d):
+        op = rng.choice("+-*")
+        b = rng.choice((3, 7, 9)) if op == "*" and rng.random() < 0.5 else rng.randrange(1, 10)
+        result = apply(op, value, b)
+        question.append(f"{op}{b}")
+        steps.append(f"{value}{op}{b}={result}")
+        value = result
+    return "".join(question), ";".join(steps), str(value)
+
+
+def variables(rng, d):
+    """d assignments, some of them overwriting; the value of one variable is asked."""
+    names = rng.sample(LETTERS, rng.randint(3, 4))
+    state, question, steps = {}, [], []
+    for i in range(d):
+        target = names[i] if i < 2 else rng.choice(names)
+        known = list(state)
+        kind = 0 if not known else rng.choice((0, 1, 1, 1, 2, 2))
+        if kind == 0:
+            value = rng.randrange(10)
+            text = f"{value}"
+        elif kind == 1:
+            op, a, b = rng.choice("+-"), rng.choice(known), rng.randrange(1, 10)
+            value, text = apply(op, state[a], b), f" {a}{op}{b}"
+        else:
+            op, a, b = rng.choice("+-"), rng.choice(known), rng.choice(known)
+            value, text = apply(op, state[a], state[b]), f" {a}{op} {b}"
+        state[target] = value
+        question.append(f" {target}={text}")
+        steps.append(f" {target}={value}")
+    asked = rng.choice(list(state))
+    return (f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}", str(state[asked]))
+
+
+def sort(rng, d):
+    """Selection sort of d distinct letters, the remaining ones written at each step."""
+    left = rng.sample(LETTERS, d)
+    question = "sort: " + " ".join(left)
+    picked, steps = [], []
+    while left:
+        smallest = min(left)
+        left.remove(smallest)
+        picked.append(smallest)
+        steps.append(" ".join([smallest, "left", *left]) if left else smallest)
+    return question, "take " + ", ".join(steps), " ".join(picked)
+
+
+def brackets(rng, d):
+    """Close an open prefix of d brackets; each bracket is written with its depth."""
+    while True:
+        stack, prefix, steps = [], [], []
+        for i in range(d):
+            if not stack or (rng.random() < 0.57 and len(stack) < 9):
+                stack.append(rng.choice(OPEN))
+                prefix.append(stack[-1])
+            else:
+                prefix.append(CLOSE[stack.pop()])
+            steps.append(f"{prefix[-1]}{len(stack)}")
+        if 2 <= len(stack) <= 6:
+            break
+    open_ones = [f"{depth}{stack[depth - 1]}" for depth in range(len(stack), 0, -1)]
+    answer = "".join(CLOSE[s] for s in reversed(stack))
+    return "close:" + "".join(prefix), "".join(steps) + ";" + "".join(open_ones), answer
+
+
+def compare(rng, d):
+    """Order d names from d - 1 neighbouring comparisons in shuffled order."""
+    order = rng.sample(NAMES, d)
+    facts = []
+    for a, b in zip(order, order[1:]):
+        facts.append(f" {a} < {b}" if rng.random() < 0.5 else f" {b} > {a}")
+    rng.shuffle(facts)
+    links = ",".join(f" {a} < {b}" for a, b in zip(order, order[1:]))
+    return f"order:{','.join(facts)}", f"least {order[0]};{links}", " ".join(order)
+
+
+FAMILIES = {f.__name__: f for f in (arith, variables, sort, brackets, compare)}
+TRAINING = {  # difficulties of the training stream, uniform
+    "arith": range(3, 11),
+    "variables": range(3, 9),
+    "sort": range(4, 10),
+    "brackets": range(5, 21),
+    "compare": range(4, 9),
+}
+FILES = {  # difficulties of the task files, uniform, the same for every split
+    "arith": range(3, 11),
+    "variables": range(3, 9),
+    "sort": range(4, 10),
+    "brackets": range(5, 21),
+    "compare": range(4, 9),
+}
+
+
+def held_out(question):
+    """Whether a question belongs to the share that training never sees."""
+    digest = hashlib.blake2b(question.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little") % HELD_OUT_SHARE == 0
+
+
+def prompt_of(item):
+    """The text a model is given."""
+    return item["question"] + "\n"
+
+
+def completion_of(item):
+    """The text a model is to write, before the end-of-text token."""
+    return item["reasoning"] + "\nA: " + item["answer"]
+
+
+def training_stream(seed, weights=None):
+    """Endless training items, no question from the held-out share."""
+    rng = random.Random(seed)
+    names = list(FAMILIES)
+    weights = [1.0 if weights is None else weights[n] for n in names]
+    while True:
+        family = rng.choices(names, weights)[0]
+        question, reasoning, answer = FAMILIES[family](rng, rng.choice(TRAINING[family]))
+        if not held_out(question):
+            yield {"question": question, "reasoning": reasoning, "answer": answer,
+                   "family": family}
+
+
+def file_items(family):
+    """All held-out items of one family, in file order, questions distinct."""
+    rng = random.Random(f"{SEED}/{family}")
+    seen, items = set(), []
+    for split, count in SPLITS:
+        kept = 0
+        while kept < count:
+            difficulty = FILES[family][kept % len(FILES[family])]
+            question, reasoning, answer = FAMILIES[family](rng, difficulty)
+            if question in seen or not held_out(question):
+                continue
+            seen.add(question)
+            items.append({"id": f"{family}-{split}-{kept:03d}", "question": question,
+                          "reasoning": reasoning, "answer": answer, "split": split,
+                          "family": family, "difficulty": difficulty})
+            kept += 1
+    return items
+
+
+def main():
+    """Write one JSONL file per family."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "tasks")
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    for family in FAMILIES:
+        lines = [json.dumps(item, separators=(",", ":")) + "\n" for item in file_items(family)]
+        (out / f"{family}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
