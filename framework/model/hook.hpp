@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "framework/base/ids.hpp"
+
+namespace neurosweep {
+
+/// Where a hook may look or write. `neuron` is the vector that W_down multiplies.
+enum class Site { neuron, mlp_out, attention_out, residual };
+
+/// What each batch row of a forward holds. Rows are right-aligned to nothing: token t of row b is at absolute
+/// position first_position[b] + t, and only the first n_tokens[b] of the T columns are real.
+struct BatchRows {
+  std::vector<std::int64_t> sequence;        ///< [B] which sequence of the caller the row is; -1: idle row
+  std::vector<std::int64_t> first_position;  ///< [B] absolute position of column 0
+  std::vector<std::int64_t> n_tokens;        ///< [B] real columns, 0..T
+  std::vector<std::int64_t> prompt_length;   ///< [B] positions below it are the prompt, the others generated
+};
+
+/// Reads or changes activations during a forward. A null hook costs nothing.
+class ActivationHook {
+ public:
+  virtual ~ActivationHook() = default;
+  virtual bool wants(Site site, LayerIndex layer) const = 0;
+  /// x: [B, T, M] at neuron, else [B, T, D]; may be changed in place (the decoder owns it and uses it afterwards).
+  virtual void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) = 0;
+};
+
+}  // namespace neurosweep
