@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "cluster/comm.hpp"
+#include "cluster/preemption.hpp"
+#include "cluster/progress.hpp"
+
+namespace neurosweep {
+
+/// What became of a round, the same on every rank.
+struct DispatchResult {
+  std::int64_t done = 0;
+  std::int64_t failed = 0;
+  bool stopped = false;  ///< some rank was asked to stop; units neither done nor failed were not started
+};
+
+enum class UnitOutcome { done, failed };
+
+/// Hands each unit to exactly one rank, as ranks get free, and runs it there in the calling thread. Collective.
+///   todo      global unit numbers in the order of hand-out; read on rank 0 only
+///   run_one   must not throw: an exception leaves the other ranks waiting and has to end in abort_other_ranks
+///   progress  used on rank 0 only; may be null
+///   throws    Error{mpi} when the message layer fails
+DispatchResult run_units(const Comm& comm, const std::vector<std::int64_t>& todo,
+                         const std::function<UnitOutcome(std::int64_t)>& run_one, const StopToken& stop,
+                         ProgressSink* progress);
+
+}  // namespace neurosweep
