@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "framework/config/table_reader.hpp"
+#include "framework/config/tree.hpp"
+
+namespace neurosweep {
+
+/// [study]: what holds for the whole study.
+struct StudySettings {
+  std::string name;
+  std::int64_t seed = 1;
+  std::int64_t threads = 1;
+  double unit_deadline = 0;
+
+  template <class Visitor>
+  void visit_keys(Visitor& v) {
+    v.required("name", name, "short name of the study; also of its default store folder");
+    v.optional("seed", seed, "every random choice follows from it and from content, never from rank or order");
+    v.optional("threads", threads, "compute threads of each rank; part of the study: other sums, other last bits",
+               Range{1, 1024});
+    v.optional("unit_deadline", unit_deadline, "seconds after which a unit counts as hung; 0: never", kNotNegative);
+  }
+};
+
+/// [models.<name>]: a Hugging Face checkpoint folder.
+struct ModelSpec {
+  std::string name;
+  std::string path;
+  std::string dtype = "float32";
+  SourcePlace place;
+
+  template <class Visitor>
+  void visit_keys(Visitor& v) {
+    v.required("path", path, "folder with config.json, model.safetensors and tokenizer.json; relative to the study file");
+    v.optional("dtype", dtype, "float32, bfloat16 or float16: what it is computed in");
+  }
+};
+
+/// [tasks.<name>]: a JSON-lines file of questions with answers, and how to ask and grade them.
+struct TaskSpec {
+  std::string name;
+  std::string file;
+  std::string prompt = "{question}\n";
+  std::string target = "{answer}";
+  std::string grader = "exact";
+  std::string marker = "A:";
+  std::string id_field = "id";
+  std::string question_field = "question";
+  std::string answer_field = "answer";
+  std::string split_field = "split";
+  SourcePlace place;
+
+  template <class Visitor>
+  void visit_keys(Visitor& v) {
+    v.required("file", file, "JSON lines, one item a line; relative to the study file");
+    v.optional("prompt", prompt, "what the model reads; {field} stands for a field of the item");
+    v.optional("target", target, "the correct reasoning and answer that is scored; {field} as above");
+    v.optional("grader", grader, "exact, after, final_number, boxed or choice");
+    v.optional("marker", marker, "grader 'after': the answer stands behind the last of these");
+    v.optional("id_field", id_field, "field with the item's name; \"\": its line number");
+    v.optional("question_field", question_field, "field with the question");
+    v.optional("answer_field", answer_field, "field with the correct answer");
+    v.optional("split_field", split_field, "field with identify, validate or test; absent in the file: split by hash");
+  }
+};
+
+/// [[experiment]]: its name and kind; the other keys belong to the kind.
+struct ExperimentSpec {
+  std::string name;
+  std::string kind;
+  ConfigNode table;
+};
+
+struct StudySpec {
+  StudySettings settings;
+  std::vector<ModelSpec> models;
+  std::vector<TaskSpec> tasks;
+  std::vector<ExperimentSpec> experiments;
+  std::string path;   ///< of the study file
+  std::string toml;   ///< its text and the settings of the command line
+  ConfigNode tree;
+
+  const ModelSpec& model(const std::string& name) const;
+  const TaskSpec& task(const std::string& name) const;
+  std::vector<std::string> model_names() const;
+  std::vector<std::string> task_names() const;
+};
+
+/// Reads and checks a study file; `settings` are the --set assignments.
+///   throws  Error{input} with file:line:column: not TOML, unknown key, wrong type or range, no model, task or experiment
+StudySpec read_study(const std::string& path, const std::vector<std::string>& settings = {});
+
+/// Fails unless every name in `chosen` is in `known`; an empty choice means all of them.
+std::vector<std::string> choose_names(const std::vector<std::string>& chosen, const std::vector<std::string>& known,
+                                      const char* what, const SourcePlace& place);
+
+/// Absolute path of `relative` as written in a file beside `study_path`.
+std::string resolve_path(const std::string& study_path, const std::string& relative);
+
+}  // namespace neurosweep
