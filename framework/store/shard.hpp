@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "framework/base/error.hpp"
+#include "framework/store/unit_rows.hpp"
+
+namespace neurosweep {
+
+/// Writes the one shard of a (launch, rank). A unit's rows and its done mark become durable together.
+///
+/// Commits by itself once 64 units, or 2 seconds since the first of them, wait for it: append() looks, and so does
+/// commit_if_due(), for a rank that waits for work. Errors of the disk are Error{io} naming the path; after one the
+/// writer refuses all work, and what was committed before stays good.
+class ShardWriter {
+ public:
+  static constexpr int kUnitsPerCommit = 64;
+  static constexpr std::chrono::milliseconds kCommitInterval{2000};
+
+  /// Creates the file, which must not exist.
+  ///   throws  Error{io}; Error{store} when the file is there: a shard is never reused
+  ShardWriter(std::string path, const std::string& study_id, int launch, int rank);
+  /// Warns when close() was not called and units were not committed: they are lost.
+  ~ShardWriter();
+  ShardWriter(ShardWriter&&) noexcept;
+  ShardWriter& operator=(ShardWriter&&) noexcept;
+
+  /// Adds a unit with all its rows.
+  ///   unit_hash  hash of the unit's definition
+  ///   seconds    wall time of measuring it
+  ///   throws     Error{internal} when this writer has the unit already; Error{io}
+  void append(std::int64_t round_id, std::int64_t unit, const std::string& unit_hash, UnitRows rows, double seconds);
+
+  /// Records a failed attempt (from 1) at a unit.
+  void fail(std::int64_t round_id, std::int64_t unit, int attempt, const Error& failure);
+
+  void commit();
+  void commit_if_due();
+  /// Commits and closes; nothing may be added afterwards.
+  void close();
+
+  const std::string& path() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace neurosweep

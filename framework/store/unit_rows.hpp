@@ -1,0 +1,60 @@
+#pragma once
+
+#include <tuple>
+#include <vector>
+
+#include "results_schema/rows.hpp"
+
+namespace neurosweep {
+
+/// What to do about NaN and infinite values in a BLOB: refuse the unit, or store and count them (n_nonfinite).
+enum class NonFinite { reject, keep };
+
+/// The measured rows of one unit, numbered within each table in the order they are added.
+///
+/// round_id, unit, seq and n_nonfinite of an added row are overwritten.
+///   throws  Error{internal} for a NaN or infinite scalar, for one in a BLOB under NonFinite::reject, and for a
+///           BLOB whose length is not its row's n
+class UnitRows {
+ public:
+  void add(TraceRow row);
+  /// Belongs to the trace added last and takes its seq.
+  void add(ActivationMeanRow row, NonFinite policy = NonFinite::reject);
+  void add(EffectBlockRow row, NonFinite policy = NonFinite::reject);
+  void add(OutcomeRow row);
+
+  /// Adds a row that already has its key: for units read back from a store.
+  template <class Row>
+  void add_stored(Row row) {
+    rows<Row>().push_back(std::move(row));
+  }
+
+  template <class Row>
+  const std::vector<Row>& get() const {
+    return std::get<std::vector<Row>>(tables_);
+  }
+
+  std::int64_t size() const;  ///< rows of all tables
+  void set_key(std::int64_t round_id, std::int64_t unit);
+
+  /// CRC-32C over every field of every row: tables in the order of MeasuredTables, rows by seq.
+  std::uint32_t crc32c() const;
+
+ private:
+  template <class Row>
+  std::vector<Row>& rows() {
+    return std::get<std::vector<Row>>(tables_);
+  }
+  template <class Row>
+  void push(Row row);
+
+  template <class Tables>
+  struct VectorsOf;
+  template <class... Rows>
+  struct VectorsOf<std::tuple<Rows...>> {
+    using type = std::tuple<std::vector<Rows>...>;
+  };
+  VectorsOf<MeasuredTables>::type tables_;
+};
+
+}  // namespace neurosweep

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+/// What verify_store() found; the store is sound when `problems` is empty, complete when no unit is missing.
+struct VerifyReport {
+  std::vector<std::string> problems;  ///< one line each: damage, checksum mismatches, orphans
+  std::int64_t rounds = 0;
+  std::int64_t units = 0;             ///< units whose checksum was recomputed from their rows
+  std::int64_t units_missing = 0;     ///< planned, no done mark
+  std::int64_t nonfinite_values = 0;  ///< NaN or infinite values kept in BLOBs
+  std::string content_hash;
+};
+
+/// Checks results.db of a store folder: file structure, schema, every checksum, completeness, orphan rows.
+///   throws  Error{io}; Error{store} when it cannot be opened as a store at all
+VerifyReport verify_store(const std::string& dir);
+
+/// Hash of plan and measured results, by key; free of times, hosts, ranks, launches and paths.
+std::string content_hash(const Database& db);
+
+}  // namespace neurosweep
