@@ -1,0 +1,53 @@
+#include "framework/measure/effects.hpp"
+
+#include <ATen/ATen.h>
+
+#include "framework/base/error.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+/// log p of the next tokens. logits [..., S, V], targets [S] -> [..., S] f64 on the CPU.
+at::Tensor target_logprobs(const at::Tensor& logits, const at::Tensor& targets) {
+  std::vector<std::int64_t> shape = logits.sizes().vec();
+  shape.back() = 1;
+  const at::Tensor index = targets.unsqueeze(-1).expand(shape);
+  return at::log_softmax(logits, -1).gather(-1, index).squeeze(-1).to(at::kCPU, at::kDouble);
+}
+
+}  // namespace
+
+PromptEffects measure_effects(SuffixSweep& sweep, const ReferenceText& text, std::span<const SweepArm> arms) {
+  const auto T = static_cast<std::int64_t>(text.tokens.size());
+  const std::int64_t n_scored = T - text.prompt_length;
+  ensure(text.prompt_length >= 1 && n_scored >= 1, "a reference text without prompt or completion");
+  const std::int64_t answer_offset = text.answer_begin - text.prompt_length;
+  const SweepPrompt prompt{{text.tokens.begin(), text.tokens.end() - 1}, text.prompt_length, n_scored};
+
+  const at::Tensor clean_logits = sweep.baseline(prompt);
+  const at::Tensor targets =
+      at::tensor(at::IntArrayRef(text.tokens).slice(text.prompt_length), at::kLong).to(clean_logits.device());
+  const at::Tensor clean = target_logprobs(clean_logits, targets);
+
+  PromptEffects effects;
+  effects.reasoning_baseline = clean.sum().item<double>();
+  effects.answer_baseline = clean.narrow(0, answer_offset, n_scored - answer_offset).sum().item<double>();
+  effects.n_reasoning = n_scored;
+  effects.n_answer = n_scored - answer_offset;
+  effects.reasoning.resize(arms.size());
+  effects.answer.resize(arms.size());
+  sweep.run(arms, [&](std::span<const std::size_t> which, const at::Tensor& logits) {
+    const at::Tensor change = target_logprobs(logits, targets) - clean;
+    const at::Tensor reasoning = change.sum(-1).to(at::kFloat).contiguous();
+    const at::Tensor answer =
+        change.narrow(-1, answer_offset, n_scored - answer_offset).sum(-1).to(at::kFloat).contiguous();
+    for (std::size_t b = 0; b < which.size(); ++b) {
+      effects.reasoning[which[b]] = reasoning.const_data_ptr<float>()[b];
+      effects.answer[which[b]] = answer.const_data_ptr<float>()[b];
+    }
+  });
+  return effects;
+}
+
+}  // namespace neurosweep
