@@ -47,7 +47,7 @@ def variables(rng, d):
     for i in range(d):
         target = names[i] if i < 2 else rng.choice(names)
         known = list(state)
-        kind = 0 if not known else rng.choice((0, 1, 1, 1, 2, 2))
+        kind = min(len(known), rng.choice((0, 1, 1, 1, 2, 2)))
         if kind == 0:
             value = rng.randrange(10)
             text = f"{value}"
@@ -55,7 +55,7 @@ def variables(rng, d):
             op, a, b = rng.choice("+-"), rng.choice(known), rng.randrange(1, 10)
             value, text = apply(op, state[a], b), f" {a}{op}{b}"
         else:
-            op, a, b = rng.choice("+-"), rng.choice(known), rng.choice(known)
+            op, (a, b) = rng.choice("+-"), rng.sample(known, 2)
             value, text = apply(op, state[a], state[b]), f" {a}{op} {b}"
         state[target] = value
         question.append(f" {target}={text}")
@@ -111,14 +111,14 @@ TRAINING = {  # difficulties of the training stream, uniform
     "arith": range(3, 11),
     "variables": range(3, 9),
     "sort": range(4, 10),
-    "brackets": range(5, 21),
+    "brackets": range(9, 21),
     "compare": range(4, 9),
 }
 FILES = {  # difficulties of the task files, uniform, the same for every split
     "arith": range(3, 11),
     "variables": range(3, 9),
     "sort": range(4, 10),
-    "brackets": range(5, 21),
+    "brackets": range(9, 21),
     "compare": range(4, 9),
 }
 
