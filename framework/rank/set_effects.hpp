@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "framework/rank/stats.hpp"
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+inline constexpr const char* kBaselineArm = "baseline";
+inline constexpr const char* kCriticalSet = "critical";
+inline constexpr const char* kRandomSetPrefix = "random-";  ///< random-00, random-01, ...
+
+/// One item answered untouched and with a set suppressed.
+struct PairedAnswer {
+  bool baseline_correct = false;
+  bool correct = false;
+  std::optional<double> logprob_change;  ///< suppressed minus baseline, natural log
+};
+
+/// What suppressing a set does to the items of a task.
+struct SetEffect {
+  std::int64_t n = 0;
+  std::int64_t n_correct = 0;
+  std::int64_t n_baseline_correct = 0;
+  double mcnemar_p = 1;  ///< exact, two-sided
+  std::optional<double> logprob_change;
+  std::optional<Interval> logprob_interval;  ///< 95 % BCa bootstrap over items; none with fewer than 2
+  std::optional<double> wilcoxon_p;          ///< two-sided signed-rank test of the log-probability changes
+};
+
+/// Effect of a set on paired items; the seed fixes the bootstrap.
+///   throws   Error{input} when there is no item
+SetEffect measure_set_effect(std::span<const PairedAnswer> items, std::uint64_t seed);
+
+/// One item answered with the critical set and with each matched random set suppressed.
+struct ContrastItem {
+  double critical = 0;     ///< 1 correct, 0 not
+  double random_mean = 0;  ///< share of random sets under which it was correct
+};
+
+/// The critical set against matched random sets; the item is the unit.
+struct SetContrast {
+  std::int64_t n = 0;
+  double critical_accuracy = 0;
+  double random_accuracy = 0;
+  double difference = 0;             ///< critical minus random
+  std::optional<Interval> interval;  ///< 95 % BCa bootstrap over items; none with fewer than 2
+  double p = 1;                      ///< two-sided sign-flip permutation test over items
+};
+
+///   throws   Error{input} when there is no item
+SetContrast measure_set_contrast(std::span<const ContrastItem> items, std::uint64_t seed);
+
+/// Writes set_effect and set_contrast of an experiment from its outcome rows, for each model and task and for the pool
+/// of the model's tasks. An item counts for a set when it was answered under it and under the baseline, and for the
+/// contrast when it was answered under the critical and every random set. Replaces what the experiment had.
+///   returns  one line for each model and task that lacks the baseline, the critical set or random sets; logged too
+///   throws   Error{input} when the experiment has no outcome; Error{store} when an item was answered twice under one
+///   arm
+std::vector<std::string> reduce_set_effects(Database& db, const std::string& experiment);
+
+}  // namespace neurosweep
