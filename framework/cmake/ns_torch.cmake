@@ -1,4 +1,4 @@
-# ns::torch (CPU part) and ns::torch_cuda (CUDA and NCCL part) from the pinned PyPI wheel.
+# ns::torch (CPU part), ns::torch_cuda (CUDA part) and ns::nccl (NCCL and the CUDA runtime alone) from the pinned PyPI wheel.
 # Plain imported targets: find_package(Torch) wants nvcc, and the wheel needs none.
 #   NEUROSWEEP_TORCH   the torch folder (with include/ and lib/); default: the venv that ./dev makes
 set(_ns_default_torch "")
@@ -33,12 +33,15 @@ else()
 endif()
 option(NEUROSWEEP_CUDA "Link the CUDA and NCCL parts of libtorch" ${NEUROSWEEP_CUDA_DEFAULT})
 if(NEUROSWEEP_CUDA)
+  add_library(ns_nccl INTERFACE)
+  add_library(ns::nccl ALIAS ns_nccl)
+  target_include_directories(ns_nccl SYSTEM INTERFACE "${_ns_cudart}/include" "${_ns_nccl}/include")
+  target_link_libraries(ns_nccl INTERFACE "${_ns_nccl}/lib/libnccl.so.2" "${_ns_cudart}/lib/libcudart.so.13")
+  target_link_options(ns_nccl INTERFACE
+    "-Wl,-rpath,${_ns_nccl}/lib:${_ns_cudart}/lib" "-Wl,-rpath-link,${_ns_nccl}/lib:${_ns_cudart}/lib")
+
   add_library(ns_torch_cuda INTERFACE)
   add_library(ns::torch_cuda ALIAS ns_torch_cuda)
-  target_include_directories(ns_torch_cuda SYSTEM INTERFACE "${_ns_cudart}/include" "${_ns_nccl}/include")
-  target_link_libraries(ns_torch_cuda INTERFACE ns_torch -Wl,--no-as-needed
-    "${NEUROSWEEP_TORCH}/lib/libtorch_cuda.so" "${NEUROSWEEP_TORCH}/lib/libc10_cuda.so"
-    "${_ns_nccl}/lib/libnccl.so.2" "${_ns_cudart}/lib/libcudart.so.13" -Wl,--as-needed)
-  target_link_options(ns_torch_cuda INTERFACE
-    "-Wl,-rpath,${_ns_nccl}/lib:${_ns_cudart}/lib" "-Wl,-rpath-link,${_ns_nccl}/lib:${_ns_cudart}/lib")
+  target_link_libraries(ns_torch_cuda INTERFACE ns_torch ns_nccl -Wl,--no-as-needed
+    "${NEUROSWEEP_TORCH}/lib/libtorch_cuda.so" "${NEUROSWEEP_TORCH}/lib/libc10_cuda.so" -Wl,--as-needed)
 endif()
