@@ -50,16 +50,18 @@ def variables(rng, d):
         kind = min(len(known), rng.choice((0, 1, 1, 1, 2, 2)))
         if kind == 0:
             value = rng.randrange(10)
-            text = f"{value}"
+            text = work = f"{value}"
         elif kind == 1:
             op, a, b = rng.choice("+-"), rng.choice(known), rng.randrange(1, 10)
             value, text = apply(op, state[a], b), f" {a}{op}{b}"
+            work = f"{state[a]}{op}{b}={value}"
         else:
             op, (a, b) = rng.choice("+-"), rng.sample(known, 2)
             value, text = apply(op, state[a], state[b]), f" {a}{op} {b}"
+            work = f"{state[a]}{op}{state[b]}={value}"
         state[target] = value
         question.append(f" {target}={text}")
-        steps.append(f" {target}={value}")
+        steps.append(f" {target}={work}")
     asked = rng.choice(list(state))
     return (f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}", str(state[asked]))
 
@@ -109,14 +111,15 @@ def compare(rng, d):
 FAMILIES = {f.__name__: f for f in (arith, variables, sort, brackets, compare)}
 TRAINING = {  # difficulties of the training stream, uniform
     "arith": range(3, 11),
-    "variables": range(3, 9),
+    "variables": range(3, 7),
     "sort": range(4, 10),
     "brackets": range(9, 21),
     "compare": range(4, 9),
 }
+WEIGHTS = {"arith": 2, "variables": 3, "sort": 2, "brackets": 1, "compare": 3}  # of training
 FILES = {  # difficulties of the task files, uniform, the same for every split
     "arith": range(3, 11),
-    "variables": range(3, 9),
+    "variables": range(3, 7),
     "sort": range(4, 10),
     "brackets": range(9, 21),
     "compare": range(4, 9),
@@ -139,11 +142,10 @@ def completion_of(item):
     return item["reasoning"] + "\nA: " + item["answer"]
 
 
-def training_stream(seed, weights=None):
+def training_stream(seed):
     """Endless training items, no question from the held-out share."""
     rng = random.Random(seed)
-    names = list(FAMILIES)
-    weights = [1.0 if weights is None else weights[n] for n in names]
+    names, weights = list(WEIGHTS), list(WEIGHTS.values())
     while True:
         family = rng.choices(names, weights)[0]
         question, reasoning, answer = FAMILIES[family](rng, rng.choice(TRAINING[family]))
