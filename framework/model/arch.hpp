@@ -10,7 +10,7 @@ namespace neurosweep {
 //   B batch rows   T tokens   D residual width   M neurons per layer   L layers   H query heads
 //   V vocabulary   P pairs    K selected neurons
 
-enum class NormKind { rms, layer };                        ///< RMSNorm, or LayerNorm with bias
+enum class NormKind { rms, layer };                         ///< RMSNorm, or LayerNorm with bias
 enum class ActivationKind { silu, gelu_tanh, gelu, relu };  ///< of the MLP's gate (or of its only input projection)
 enum class PositionKind { rope, learned };
 enum class RopeScaling { none, linear, llama3 };
@@ -20,8 +20,8 @@ struct RopeSpec {
   double theta = 10000.0;
   RopeScaling scaling = RopeScaling::none;
   double factor = 1.0;
-  double low_freq_factor = 1.0;   ///< llama3 only
-  double high_freq_factor = 4.0;  ///< llama3 only
+  double low_freq_factor = 1.0;          ///< llama3 only
+  double high_freq_factor = 4.0;         ///< llama3 only
   std::int64_t original_context = 8192;  ///< llama3 only, tokens
 };
 
@@ -32,15 +32,18 @@ struct ArchSpec {
   std::int64_t H = 0;         ///< query heads
   std::int64_t kv_heads = 0;  ///< key/value heads; H % kv_heads == 0
   std::int64_t head_dim = 0;
-  std::int64_t context = 0;   ///< longest sequence, tokens
+  std::int64_t context = 0;  ///< longest sequence, tokens
   NormKind norm = NormKind::rms;
   double norm_eps = 1e-6;
   ActivationKind activation = ActivationKind::silu;
   PositionKind position = PositionKind::rope;
   RopeSpec rope;
-  bool gated_mlp = true;    ///< act(gate x) * (up x), else act(fc x)
-  bool qk_norm = false;     ///< RMSNorm over head_dim on queries and keys, before rope
-  bool tied_head = false;   ///< the head is the embedding
+  bool gated_mlp = true;          ///< act(gate x) * (up x), else act(fc x)
+  bool qk_norm = false;           ///< RMSNorm over head_dim on queries and keys, before rope
+  bool qkv_bias = false;          ///< the query, key and value projections have a bias
+  bool o_bias = false;            ///< the attention's output projection has a bias
+  bool mlp_bias = false;          ///< the projections of the MLP have a bias
+  bool tied_head = false;         ///< the head is the embedding
   std::vector<std::int64_t> eos;  ///< token ids that end a generation; may be empty
   std::int64_t bos = -1;          ///< -1: none
 };

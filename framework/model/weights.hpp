@@ -25,12 +25,12 @@ struct Norm {
 /// Weights of one decoder layer, in the layout of nn.Linear whatever the file's layout (GPT-2 files are transposed).
 struct LayerWeights {
   Norm attention_norm, mlp_norm;
-  Linear q, k, v;    ///< q [H*head_dim, D]; k, v [kv_heads*head_dim, D]
-  Linear o;          ///< [D, H*head_dim]
+  Linear q, k, v;       ///< q [H*head_dim, D]; k, v [kv_heads*head_dim, D]
+  Linear o;             ///< [D, H*head_dim]
   Norm q_norm, k_norm;  ///< [head_dim], undefined unless ArchSpec::qk_norm
-  Linear gate;       ///< [M, D], undefined unless gated_mlp
-  Linear up;         ///< [M, D]; the only input projection of an un-gated MLP
-  Linear down;       ///< [D, M]; the neuron vector is what this map multiplies
+  Linear gate;          ///< [M, D], undefined unless gated_mlp
+  Linear up;            ///< [M, D]; the only input projection of an un-gated MLP
+  Linear down;          ///< [D, M]; the neuron vector is what this map multiplies
 };
 
 /// All weights of a decoder, on one device and of one element type.
@@ -39,7 +39,7 @@ struct Weights {
   at::Tensor positions;  ///< [context, D], undefined unless learned positions
   std::vector<LayerWeights> layers;
   Norm final_norm;
-  Linear head;           ///< [V, D]; shares embedding's storage when tied
+  Linear head;  ///< [V, D]; shares embedding's storage when tied
 };
 
 struct WeightOptions {
@@ -48,11 +48,13 @@ struct WeightOptions {
 };
 
 /// Loads DIR/model.safetensors, or the shards named by DIR/model.safetensors.index.json, memory-mapped.
-///   throws  Error{input}: missing tensor (by its name in the file), wrong shape (expected and found), unsupported dtype,
+///   throws  Error{input}: missing tensor (by its name in the file), wrong shape (expected and found), unsupported
+///   dtype,
 ///           truncated or corrupt file, a NaN or Inf in a weight; Error{io}: unreadable
 Weights read_weights(const std::string& dir, const ArchSpec& arch, const WeightOptions& options = {});
 
-/// Content hash of the checkpoint: config.json and all weight files. 32 hexadecimal digits.
+/// Content hash of the checkpoint: config.json, generation_config.json where present, and all weight files.
+/// 32 hexadecimal digits.
 std::string hash_checkpoint(const std::string& dir);
 
 }  // namespace neurosweep
