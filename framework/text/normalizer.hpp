@@ -1,0 +1,17 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "framework/config/json.hpp"
+
+namespace neurosweep {
+
+/// Changes a text before it is split into words; text in and out is well-formed UTF-8.
+using Normalizer = std::function<void(std::string& text)>;
+
+/// Makes the "normalizer" object of a tokenizer.json; null gives one that changes nothing.
+///   throws  Error{input}: unsupported type, missing key
+Normalizer make_normalizer(const Json& spec, const std::string& origin);
+
+}  // namespace neurosweep
