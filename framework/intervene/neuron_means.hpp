@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
+
 #include "framework/model/arch.hpp"
 #include "framework/model/hook.hpp"
 
@@ -11,7 +13,8 @@ namespace neurosweep {
 
 /// Mean activation of every neuron over the generated tokens of each sequence: over the positions at or after
 /// prompt_length that were fed through the model (the last token of a generation is not).
-/// Sums are f64 and in token order, so that neighbours in the batch change nothing but the forward's own rounding.
+/// Sums are f64 and each row has its own, so that neighbours in the batch change nothing but the forward's rounding.
+/// For forwards that run all layers.
 class NeuronMeans final : public ActivationHook {
  public:
   explicit NeuronMeans(const ArchSpec& arch);
@@ -28,12 +31,23 @@ class NeuronMeans final : public ActivationHook {
   at::Tensor take(std::int64_t sequence);
 
  private:
-  struct Sums {
-    std::vector<at::Tensor> layers;  ///< L times [M] f64
+  struct Place {
+    std::int64_t row = 0;  ///< of sums_
     std::int64_t tokens = 0;
   };
+  /// Columns [begin, begin + n) of batch row b are generated tokens, summed into row `sum` of sums_.
+  struct Part {
+    std::int64_t b, sum, begin, n;
+  };
+  void start_forward(const BatchRows& rows, const at::Tensor& x);
+  std::int64_t new_row(const at::Tensor& x);
+
   std::int64_t L_, M_;
-  std::unordered_map<std::int64_t, Sums> sums_;
+  std::unordered_map<std::int64_t, Place> places_;
+  std::vector<std::int64_t> free_rows_;
+  at::Tensor sums_;  ///< [rows, L, M] f64 on the model's device
+  std::vector<Part> parts_;
+  at::Tensor batch_index_, sum_index_;  ///< the b and the sum of all parts
 };
 
 }  // namespace neurosweep

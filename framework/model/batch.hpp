@@ -20,6 +20,10 @@ BatchRows padded_rows(const std::vector<std::int64_t>& lengths, const std::vecto
 ///   returns  [B, T] int64 on the CPU, T = the longest length
 at::Tensor padded_tokens(const std::vector<std::vector<std::int64_t>>& sequences);
 
+/// Absolute position of every column of a batch; those of padded columns are clamped into the context.
+///   returns  [B, T] int64 on the CPU
+at::Tensor column_positions(const BatchRows& rows, std::int64_t T, std::int64_t context);
+
 /// Throws Error{internal} unless every list of `rows` has B entries and every n_tokens is within 0..T.
 void check_rows(const BatchRows& rows, std::int64_t B, std::int64_t T);
 

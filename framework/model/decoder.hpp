@@ -67,8 +67,7 @@ class Decoder {
     Linear down;
   };
   Layer fuse_layer(LayerWeights weights) const;
-  at::Tensor attention(const Layer& layer, LayerIndex index, const at::Tensor& x, const BatchPlan& plan,
-                       KvCache* cache) const;
+  at::Tensor attention(const Layer& layer, LayerIndex index, const at::Tensor& x, const BatchPlan& plan) const;
   at::Tensor neurons(const Layer& layer, const at::Tensor& x) const;
 
   ArchSpec arch_;

@@ -1,0 +1,22 @@
+#include "framework/intervene/composite_hook.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace neurosweep {
+
+CompositeHook::CompositeHook(std::vector<ActivationHook*> hooks) : hooks_(std::move(hooks)) {
+  std::erase(hooks_, nullptr);
+}
+
+bool CompositeHook::wants(Site site, LayerIndex layer) const {
+  return std::any_of(hooks_.begin(), hooks_.end(), [&](const auto* hook) { return hook->wants(site, layer); });
+}
+
+void CompositeHook::visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) {
+  for (auto* hook : hooks_) {
+    if (hook->wants(site, layer)) hook->visit(site, layer, x, rows);
+  }
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,185 @@
+#include "framework/model/decoder.hpp"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/ranges.h>
+
+#include "framework/base/error.hpp"
+#include "framework/model/attention.hpp"
+#include "framework/model/ops.hpp"
+#include "framework/model/torch_errors.hpp"
+
+namespace neurosweep {
+namespace {
+
+void expect_shape(const at::Tensor& weight, at::IntArrayRef shape, const char* name) {
+  if (!weight.defined()) throw error(ErrorKind::internal, "decoder weight {} is missing", name);
+  if (weight.sizes() == shape) return;
+  throw error(ErrorKind::internal, "decoder weight {} has shape {}: expected {}", name, fmt::join(weight.sizes(), "x"),
+              fmt::join(shape, "x"));
+}
+
+void check_shapes(const ArchSpec& arch, const LayerWeights& weights) {
+  expect_shape(weights.attention_norm.weight, {arch.D}, "attention_norm");
+  expect_shape(weights.mlp_norm.weight, {arch.D}, "mlp_norm");
+  expect_shape(weights.q.weight, {arch.H * arch.head_dim, arch.D}, "q");
+  expect_shape(weights.k.weight, {arch.kv_heads * arch.head_dim, arch.D}, "k");
+  expect_shape(weights.v.weight, {arch.kv_heads * arch.head_dim, arch.D}, "v");
+  expect_shape(weights.o.weight, {arch.D, arch.H * arch.head_dim}, "o");
+  if (arch.gated_mlp) expect_shape(weights.gate.weight, {arch.M, arch.D}, "gate");
+  expect_shape(weights.up.weight, {arch.M, arch.D}, "up");
+  expect_shape(weights.down.weight, {arch.D, arch.M}, "down");
+  if (!arch.qk_norm) return;
+  expect_shape(weights.q_norm.weight, {arch.head_dim}, "q_norm");
+  expect_shape(weights.k_norm.weight, {arch.head_dim}, "k_norm");
+}
+
+/// Linear maps of one input as a single map, outputs side by side.
+Linear join(const std::vector<Linear>& parts) {
+  std::vector<at::Tensor> weights, biases;
+  bool any_bias = false;
+  for (const auto& part : parts) {
+    any_bias = any_bias || part.bias.defined();
+    weights.push_back(part.weight);
+    biases.push_back(part.bias.defined() ? part.bias : at::zeros({part.weight.size(0)}, part.weight.options()));
+  }
+  return {at::cat(weights, 0), any_bias ? at::cat(biases, 0) : at::Tensor()};
+}
+
+void visit(ActivationHook* hook, Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) {
+  if (hook != nullptr && hook->wants(site, layer)) hook->visit(site, layer, x, rows);
+}
+
+void check_tokens(const at::Tensor& tokens, std::int64_t V) {
+  if (!tokens.is_cpu()) return;
+  const at::Tensor dense = tokens.contiguous();
+  const auto* ids = dense.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < dense.numel(); ++i) {
+    if (ids[i] < 0 || ids[i] >= V) {
+      throw input_error("token id {} is outside the vocabulary of {}: is it the model's own tokenizer?", ids[i], V);
+    }
+  }
+}
+
+void check_positions(const BatchRows& rows, std::int64_t context) {
+  for (std::size_t row = 0; row < rows.n_tokens.size(); ++row) {
+    const std::int64_t end = rows.first_position[row] + rows.n_tokens[row];
+    if (end > context)
+      throw input_error("a sequence of {} tokens is longer than the model's context of {}", end, context);
+  }
+}
+
+}  // namespace
+
+Decoder::Decoder(ArchSpec arch, Weights weights) : arch_(std::move(arch)) {
+  ensure(static_cast<std::int64_t>(weights.layers.size()) == arch_.L, "a decoder needs weights for every layer");
+  expect_shape(weights.embedding, {arch_.V, arch_.D}, "embedding");
+  expect_shape(weights.head.weight, {arch_.V, arch_.D}, "head");
+  expect_shape(weights.final_norm.weight, {arch_.D}, "final_norm");
+  guard_torch("preparing the decoder", [&] {
+    const c10::NoGradGuard no_grad;
+    embedding_ = std::move(weights.embedding);
+    final_norm_ = std::move(weights.final_norm);
+    head_ = std::move(weights.head);
+    for (auto& layer : weights.layers) layers_.push_back(fuse_layer(std::exchange(layer, {})));
+    if (arch_.position == PositionKind::learned) {
+      expect_shape(weights.positions, {arch_.context, arch_.D}, "positions");
+      positions_ = std::move(weights.positions);
+    } else {
+      RopeTables rope = make_rope_tables(arch_, device());
+      rope_cos_ = std::move(rope.cos);
+      rope_sin_ = std::move(rope.sin);
+    }
+  });
+}
+
+Decoder::Layer Decoder::fuse_layer(LayerWeights weights) const {
+  check_shapes(arch_, weights);
+  Layer layer;
+  layer.attention_norm = std::move(weights.attention_norm);
+  layer.mlp_norm = std::move(weights.mlp_norm);
+  layer.qkv = join({weights.q, weights.k, weights.v});
+  if (arch_.qk_norm) {
+    layer.qk_norm = at::cat({weights.q_norm.weight.expand({arch_.H, arch_.head_dim}),
+                             weights.k_norm.weight.expand({arch_.kv_heads, arch_.head_dim})});
+  }
+  layer.o = std::move(weights.o);
+  layer.gate_up = arch_.gated_mlp ? join({weights.gate, weights.up}) : std::move(weights.up);
+  layer.down = std::move(weights.down);
+  return layer;
+}
+
+at::Tensor Decoder::embed(const at::Tensor& tokens, const BatchRows& rows) const {
+  check_rows(rows, tokens.size(0), tokens.size(1));
+  check_tokens(tokens, arch_.V);
+  check_positions(rows, arch_.context);
+  return guard_torch("embedding tokens", [&] {
+    const at::Tensor x = at::embedding(embedding_, tokens.to(device()));
+    if (!positions_.defined()) return x;
+    return x.add(at::embedding(positions_, column_positions(rows, tokens.size(1), arch_.context).to(device())));
+  });
+}
+
+at::Tensor Decoder::attention(const Layer& layer, LayerIndex index, const at::Tensor& x, const BatchPlan& plan) const {
+  const std::int64_t heads = arch_.H + arch_.kv_heads;
+  const at::Tensor qkv = apply_linear(x, layer.qkv);
+  at::Tensor qk = qkv.narrow(2, 0, heads * arch_.head_dim).view({plan.B, plan.T, heads, arch_.head_dim});
+  if (layer.qk_norm.defined()) qk = normalize(qk, {layer.qk_norm, {}}, NormKind::rms, arch_.norm_eps);
+  if (plan.cos.defined()) qk = rotate(qk, plan.cos, plan.sin);
+  const at::Tensor v = qkv.narrow(2, heads * arch_.head_dim, arch_.kv_heads * arch_.head_dim);
+  return apply_linear(attend(arch_, qk, v, plan, index), layer.o);
+}
+
+at::Tensor Decoder::neurons(const Layer& layer, const at::Tensor& x) const {
+  const at::Tensor input = apply_linear(x, layer.gate_up);
+  return arch_.gated_mlp ? gated_activation(input, arch_.activation) : activate(input, arch_.activation);
+}
+
+at::Tensor Decoder::run_layers(at::Tensor x, LayerIndex first, LayerIndex last, const BatchRows& rows,
+                               ActivationHook* hook, KvCache* cache) const {
+  ensure(0 <= to_int(first) && first <= last && to_int(last) <= arch_.L, "run_layers outside the decoder's layers");
+  return guard_torch("running the decoder", [&] {
+    const BatchPlan plan = plan_batch(arch_, x, rows, {rope_cos_, rope_sin_}, cache);
+    for (auto index = to_int(first); index < to_int(last); ++index) {
+      const auto l = static_cast<LayerIndex>(index);
+      const Layer& layer = layers_[static_cast<std::size_t>(index)];
+      at::Tensor out = attention(layer, l, normalize(x, layer.attention_norm, arch_.norm, arch_.norm_eps), plan);
+      visit(hook, Site::attention_out, l, out, rows);
+      x = x.add(out);
+      at::Tensor neuron = neurons(layer, normalize(x, layer.mlp_norm, arch_.norm, arch_.norm_eps));
+      visit(hook, Site::neuron, l, neuron, rows);
+      out = apply_linear(neuron, layer.down);
+      visit(hook, Site::mlp_out, l, out, rows);
+      x = x.add(out);
+      visit(hook, Site::residual, l, x, rows);
+    }
+    return x;
+  });
+}
+
+at::Tensor Decoder::head(const at::Tensor& x) const {
+  return guard_torch("computing logits", [&] {
+    return apply_linear(normalize(x, final_norm_, arch_.norm, arch_.norm_eps), head_).to(at::kFloat);
+  });
+}
+
+at::Tensor Decoder::forward(const at::Tensor& tokens, const BatchRows& rows, ActivationHook* hook,
+                            KvCache* cache) const {
+  const auto all = static_cast<LayerIndex>(arch_.L);
+  return head(run_layers(embed(tokens, rows), LayerIndex{0}, all, rows, hook, cache));
+}
+
+at::Tensor Decoder::down_column(NeuronId id) const {
+  const auto layer = static_cast<std::size_t>(to_int(id.layer));
+  return layers_.at(layer).down.weight.select(1, to_int(id.neuron));
+}
+
+Decoder load_decoder(const std::string& dir, const WeightOptions& options) {
+  ArchSpec arch = read_arch(dir);
+  Weights weights = read_weights(dir, arch, options);
+  return Decoder(std::move(arch), std::move(weights));
+}
+
+}  // namespace neurosweep
