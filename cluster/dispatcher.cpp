@@ -69,14 +69,16 @@ class Manager {
   }
 
   void serve() {
+    Nap nap;
     PendingReceive<2> report(comm_);
     report.post(MPI_ANY_SOURCE, kReport);
     while (!abandoned_) {
       if (stop_.requested()) stop_all();
       if (!report.arrived()) {
-        std::this_thread::sleep_for(2 * kNap);
+        nap.rest();
         continue;
       }
+      nap.something_came();
       handle(report.source(), static_cast<Report>(report[0]), report[1] != 0);
       if (hand_out_.finished()) break;
       report.post(MPI_ANY_SOURCE, kReport);

@@ -2,7 +2,6 @@
 
 #include <exception>
 #include <string>
-#include <thread>
 
 #include "framework/base/error.hpp"
 
@@ -26,11 +25,12 @@ bool mpi_is_running() {
 }
 
 void wait_napping(MPI_Request& request) {
+  Nap nap;
   int complete = 0;
   for (;;) {
     check_mpi(MPI_Test(&request, &complete, MPI_STATUS_IGNORE), "MPI_Test");
     if (complete) return;
-    std::this_thread::sleep_for(kNap);
+    nap.rest();
   }
 }
 

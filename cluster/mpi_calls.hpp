@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <thread>
 
 #include "cluster/comm.hpp"
 
@@ -31,7 +32,21 @@ void check_mpi(int code, const char* call);
 /// Whether MPI calls are allowed now.
 bool mpi_is_running();
 
-inline constexpr auto kNap = std::chrono::microseconds(50);  ///< between two looks for a message
+/// Pauses between two looks for a message: 50 us at first, longer the longer nothing comes, at most 1 ms.
+class Nap {
+ public:
+  void rest() {
+    std::this_thread::sleep_for(length_);
+    length_ = std::min(2 * length_, kLongest);
+  }
+  void something_came() { length_ = kShortest; }
+
+ private:
+  using Microseconds = std::chrono::microseconds;
+  static constexpr Microseconds kShortest{50};
+  static constexpr Microseconds kLongest{1000};
+  Microseconds length_ = kShortest;
+};
 
 /// Waits for a request without keeping a processor busy.
 void wait_napping(MPI_Request& request);

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <thread>
 
 #include "cluster/mpi_calls.hpp"
 
@@ -34,7 +33,8 @@ class PendingReceive {
     return complete != 0;
   }
   void wait() {
-    while (!arrived()) std::this_thread::sleep_for(kNap);
+    Nap nap;
+    while (!arrived()) nap.rest();
   }
   std::int64_t operator[](int i) const { return values_[i]; }
   int source() const { return source_; }
