@@ -1,0 +1,73 @@
+#include "experiments/catalog.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "framework/base/error.hpp"
+
+namespace neurosweep {
+
+const TaskItem& TaskEntry::item(const std::string& id) const {
+  const auto found = std::find_if(items.begin(), items.end(), [&](const TaskItem& each) { return each.id == id; });
+  if (found == items.end()) throw input_error("{}: no item '{}' (was the file changed during the study?)", spec.file, id);
+  return *found;
+}
+
+namespace {
+
+ModelEntry read_model(const ModelSpec& spec) {
+  try {
+    parse_dtype(spec.dtype, spec.place);
+    return {spec, read_arch(spec.path), std::make_shared<const Tokenizer>(Tokenizer::load(spec.path))};
+  } catch (const Error& failure) {
+    throw Error(failure.kind(), fmt::format("{}: model '{}': {}", to_text(spec.place), spec.name, failure.what()));
+  }
+}
+
+TaskEntry read_task_entry(const TaskSpec& spec) {
+  const std::string origin = to_text(spec.place);
+  try {
+    const TaskFormat format{spec.id_field, spec.question_field, spec.answer_field, spec.split_field};
+    TaskEntry entry{spec, read_task(spec.file, format), PromptTemplate(spec.prompt, origin + ": prompt"),
+                    PromptTemplate(spec.target, origin + ": target"), make_grader(spec.grader, spec.marker)};
+    entry.prompt.fill(entry.items.front().fields);
+    entry.target.fill(entry.items.front().fields);
+    return entry;
+  } catch (const Error& failure) {
+    throw Error(failure.kind(), fmt::format("{}: task '{}': {}", origin, spec.name, failure.what()));
+  }
+}
+
+}  // namespace
+
+Catalog::Catalog(StudySpec study) : study_(std::move(study)) {
+  for (const ModelSpec& spec : study_.models) models_.emplace(spec.name, read_model(spec));
+  for (const TaskSpec& spec : study_.tasks) tasks_.emplace(spec.name, read_task_entry(spec));
+}
+
+const ModelEntry& Catalog::model(const std::string& name) const { return models_.at(name); }
+const TaskEntry& Catalog::task(const std::string& name) const { return tasks_.at(name); }
+
+ReferenceText Catalog::reference(const ModelEntry& model, const TaskEntry& task, const TaskItem& item) const {
+  const std::int64_t eos = model.arch.eos.empty() ? -1 : model.arch.eos.front();
+  return make_reference(*model.tokenizer, task.prompt.fill(item.fields), task.target.fill(item.fields), item.answer, eos,
+                        model.arch.context, fmt::format("task '{}', item '{}'", task.spec.name, item.id));
+}
+
+const Decoder& Workbench::decoder(const std::string& model) {
+  auto& decoder = decoders_[model];
+  if (!decoder) {
+    const ModelSpec& spec = catalog_.model(model).spec;
+    decoder = std::make_unique<const Decoder>(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}));
+  }
+  return *decoder;
+}
+
+at::ScalarType parse_dtype(const std::string& name, const SourcePlace& place) {
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  if (name == "float16") return at::kHalf;
+  throw input_error("{}: dtype '{}' is not known; expected float32, bfloat16 or float16", to_text(place), name);
+}
+
+}  // namespace neurosweep

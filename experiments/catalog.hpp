@@ -1,0 +1,73 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/config/study_spec.hpp"
+#include "framework/measure/reference_text.hpp"
+#include "framework/model/arch.hpp"
+#include "framework/model/decoder.hpp"
+#include "framework/tasks/grader.hpp"
+#include "framework/tasks/task.hpp"
+#include "framework/text/prompt_template.hpp"
+#include "framework/text/tokenizer.hpp"
+
+namespace neurosweep {
+
+/// A model of the study without its weights.
+struct ModelEntry {
+  ModelSpec spec;
+  ArchSpec arch;
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+/// A task of the study with its items.
+struct TaskEntry {
+  TaskSpec spec;
+  std::vector<TaskItem> items;
+  PromptTemplate prompt;
+  PromptTemplate target;
+  std::shared_ptr<const Grader> grader;
+
+  const TaskItem& item(const std::string& id) const;
+};
+
+/// Everything a study names, read and checked, but no weights: enough to plan.
+class Catalog {
+ public:
+  /// Throws Error{input} for the first model or task that is absent, unsupported or broken.
+  explicit Catalog(StudySpec study);
+
+  const StudySpec& study() const { return study_; }
+  const ModelEntry& model(const std::string& name) const;
+  const TaskEntry& task(const std::string& name) const;
+
+  /// Prompt and correct completion of an item as the model's tokens.
+  ReferenceText reference(const ModelEntry& model, const TaskEntry& task, const TaskItem& item) const;
+
+ private:
+  StudySpec study_;
+  std::map<std::string, ModelEntry> models_;
+  std::map<std::string, TaskEntry> tasks_;
+};
+
+/// A catalog and the models loaded from it, each on first use.
+class Workbench {
+ public:
+  Workbench(const Catalog& catalog, at::Device device) : catalog_(catalog), device_(device) {}
+
+  const Catalog& catalog() const { return catalog_; }
+  const Decoder& decoder(const std::string& model);
+
+ private:
+  const Catalog& catalog_;
+  at::Device device_;
+  std::map<std::string, std::unique_ptr<const Decoder>> decoders_;
+};
+
+/// float32, bfloat16 or float16. Throws Error{input} at `place` for anything else.
+at::ScalarType parse_dtype(const std::string& name, const SourcePlace& place);
+
+}  // namespace neurosweep

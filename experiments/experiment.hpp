@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/catalog.hpp"
+#include "framework/config/json.hpp"
+#include "framework/store/database.hpp"
+#include "framework/store/unit_rows.hpp"
+
+namespace neurosweep {
+
+/// A piece of work that one rank does alone. Its content fixes its batches and seeds.
+struct WorkUnit {
+  std::string model;
+  std::string task;
+  std::vector<std::string> items;  ///< ids
+  std::int64_t first_arm = 0;      ///< arms [first_arm, first_arm + n_arms) of the plan
+  std::int64_t n_arms = 0;
+};
+
+/// One round of an experiment: a pure function of the study and of merged results.
+struct Plan {
+  std::string experiment;
+  std::string kind;
+  std::int64_t round_no = 0;
+  std::vector<ArmRow> arms;
+  std::vector<SetMemberRow> members;
+  std::vector<WorkUnit> units;
+};
+
+std::string plan_to_text(const Plan& plan);
+Plan plan_from_text(const std::string& text);
+
+/// What a part of a study will cost, by model.
+struct Forecast {
+  struct Work {
+    std::int64_t units = 0;
+    std::int64_t forwards = 0;        ///< sequences passed through the model, interventions included
+    double forward_tokens = 0;        ///< tokens through all layers in teacher-forced batches
+    double generated_tokens = 0;      ///< tokens decoded one by one
+  };
+  std::map<std::string, Work> by_model;
+  double result_bytes = 0;
+  bool upper_bound = false;  ///< the true plan depends on results that are not there yet
+};
+
+/// A kind of experiment with its settings read. Extending neurosweep by one is a file and a line in registry.cpp.
+class Experiment {
+ public:
+  virtual ~Experiment() = default;
+  /// The plan of round `round_no`, or none when the experiment has no further round.
+  virtual std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const = 0;
+  /// Runs one unit; throws when it fails.
+  virtual UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const = 0;
+  /// Rebuilds the experiment's derived tables from merged results.
+  virtual void reduce(const Catalog& catalog, Database& db) const = 0;
+  virtual Forecast forecast(const Catalog& catalog) const = 0;
+};
+
+/// A row of the table of experiment kinds.
+struct ExperimentKind {
+  std::string_view name;
+  std::string_view help;
+  std::string (*keys)();  ///< one line per key of its table
+  std::unique_ptr<Experiment> (*make)(const ExperimentSpec& spec, const StudySpec& study);
+};
+
+std::span<const ExperimentKind> experiment_kinds();
+
+/// Reads the keys of every experiment of a study, in order.
+///   throws  Error{input} with the place: unknown kind or key, or a reference to no earlier experiment
+std::vector<std::unique_ptr<Experiment>> make_experiments(const StudySpec& study);
+
+}  // namespace neurosweep

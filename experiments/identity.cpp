@@ -1,0 +1,64 @@
+#include "experiments/identity.hpp"
+
+#include <filesystem>
+
+#include <torch/version.h>
+
+#include "framework/base/hash.hpp"
+#include "framework/model/weights.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+/// The study's tree without what does not change results: where files lie, and how long a unit may take.
+std::string meaning_hash(const StudySpec& study) {
+  ConfigNode tree = study.tree;
+  const auto drop = [](ConfigNode& node, const std::string& key) {
+    auto& table = std::get<ConfigTable>(node.value);
+    std::erase_if(table, [&](const auto& entry) { return entry.first == key; });
+  };
+  for (auto& [name, node] : std::get<ConfigTable>(tree.value)) {
+    if (name == "study") drop(node, "unit_deadline");
+    if (name != "models" && name != "tasks") continue;
+    for (auto& [entry, table] : std::get<ConfigTable>(node.value)) drop(table, name == "models" ? "path" : "file");
+  }
+  return hash_text(canonical_text(tree));
+}
+
+std::string tokenizer_hash(const std::string& dir) {
+  return hash_file((std::filesystem::path(dir) / "tokenizer.json").string());
+}
+
+std::int64_t parameters(const ArchSpec& arch) {
+  const std::int64_t attention = arch.D * arch.head_dim * (2 * arch.H + 2 * arch.kv_heads);
+  const std::int64_t mlp = (arch.gated_mlp ? 3 : 2) * arch.D * arch.M;
+  return arch.L * (attention + mlp) + arch.V * arch.D * (arch.tied_head ? 1 : 2);
+}
+
+}  // namespace
+
+StudyIdentity make_identity(const Catalog& catalog) {
+  const StudySpec& study = catalog.study();
+  StudyIdentity identity;
+  identity.study.name = study.settings.name;
+  identity.study.toml = study.toml;
+  identity.study.toml_hash = meaning_hash(study);
+  identity.study.seed = study.settings.seed;
+  identity.study.code_version = kCodeVersion;
+  identity.study.libtorch_version = TORCH_VERSION;
+  identity.study.threads = study.settings.threads;
+  for (const ModelSpec& spec : study.models) {
+    const ArchSpec& arch = catalog.model(spec.name).arch;
+    identity.models.push_back({spec.name, spec.path, hash_checkpoint(spec.path), tokenizer_hash(spec.path), arch.family,
+                               arch.L, arch.M, arch.D, arch.V, parameters(arch), spec.dtype});
+  }
+  for (const TaskSpec& spec : study.tasks) {
+    identity.tasks.push_back({spec.name, spec.file, hash_file(spec.file),
+                              static_cast<std::int64_t>(catalog.task(spec.name).items.size()), spec.prompt, spec.target,
+                              spec.grader});
+  }
+  return identity;
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "experiments/catalog.hpp"
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+/// Part of every study's identity: raised when a change of the code changes measured numbers.
+inline constexpr const char* kCodeVersion = "1";
+
+/// What makes a run of this study the same study: meaning of its text, contents of models and tasks, code, threads.
+StudyIdentity make_identity(const Catalog& catalog);
+
+}  // namespace neurosweep

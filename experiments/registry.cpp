@@ -1,0 +1,42 @@
+#include "experiments/experiment.hpp"
+#include "experiments/identify.hpp"
+#include "experiments/suppress.hpp"
+#include "experiments/sweep.hpp"
+#include "experiments/trace.hpp"
+#include "framework/base/error.hpp"
+#include "framework/config/table_reader.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+constexpr ExperimentKind kKinds[] = {
+    {"trace", "sampled attempts at reasoning, graded, with mean neuron activations", key_help<TraceSpec>, make_trace},
+    {"identify", "neurons by contrast of successful and failed attempts", key_help<IdentifySpec>, make_identify},
+    {"sweep", "exact effect of every candidate neuron, beside random controls", key_help<SweepSpec>, make_sweep},
+    {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},
+};
+
+const ExperimentKind& find_kind(const ExperimentSpec& spec) {
+  std::vector<std::string_view> names;
+  for (const ExperimentKind& kind : kKinds) {
+    if (kind.name == spec.kind) return kind;
+    names.push_back(kind.name);
+  }
+  const std::string guess = nearest(spec.kind, names);
+  throw input_error("{}: unknown kind of experiment '{}'{}", to_text(spec.table.place), spec.kind,
+                    guess.empty() ? fmt::format(" (valid: {})", fmt::join(names, ", "))
+                                  : fmt::format("; did you mean '{}'?", guess));
+}
+
+}  // namespace
+
+std::span<const ExperimentKind> experiment_kinds() { return kKinds; }
+
+std::vector<std::unique_ptr<Experiment>> make_experiments(const StudySpec& study) {
+  std::vector<std::unique_ptr<Experiment>> experiments;
+  for (const ExperimentSpec& spec : study.experiments) experiments.push_back(find_kind(spec).make(spec, study));
+  return experiments;
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,266 @@
+#include "experiments/runner.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include "cluster/device.hpp"
+#include "cluster/dispatcher.hpp"
+#include "cluster/progress.hpp"
+#include "cluster/watchdog.hpp"
+#include "experiments/experiment.hpp"
+#include "experiments/identity.hpp"
+#include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
+#include "framework/base/log.hpp"
+#include "framework/store/folder.hpp"
+#include "framework/store/merge.hpp"
+#include "framework/store/shard.hpp"
+#include "framework/store/verify.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+/// Runs `action` on rank 0; an Error there ends the run on every rank with the same status.
+template <class Action>
+void on_root(const Comm& comm, Action&& action) {
+  std::string failed;
+  std::optional<Error> failure;
+  if (comm.rank() == 0) {
+    try {
+      action();
+    } catch (const Error& thrown) {
+      failure = thrown;
+      failed = std::to_string(static_cast<int>(thrown.kind()));
+    }
+  }
+  comm.broadcast(failed);
+  if (failure) throw *failure;
+  if (!failed.empty()) throw Error(static_cast<ErrorKind>(std::stoi(failed)), "");
+}
+
+/// Definition of a unit, for its content hash: everything its rows follow from besides code and study.
+std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
+  ContentHash hash;
+  hash.add_text(plan.experiment).add_integer(plan.round_no).add_text(unit.model).add_text(unit.task);
+  for (const auto& item : unit.items) hash.add_text(item);
+  hash.add_integer(unit.first_arm).add_integer(unit.n_arms);
+  return hash.hex();
+}
+
+class StudyRun {
+ public:
+  StudyRun(const StudySpec& study, std::string dir, const Comm& comm, const StopToken& stop)
+      : dir_(std::move(dir)), comm_(comm), stop_(stop) {
+    on_root(comm_, [&] { open_catalog(study); });
+    if (comm_.rank() != 0) open_catalog(study);
+    place_ = find_local_place(comm_);
+    on_root(comm_, [&] { start_launch(); });
+    std::string launch = std::to_string(launch_);
+    comm_.broadcast(launch);
+    launch_ = std::stoi(launch);
+    std::string study_id = study_id_;
+    comm_.broadcast(study_id);
+    study_id_ = study_id;
+    record_workers();
+    at::set_num_threads(static_cast<int>(study.settings.threads));
+    bench_.emplace(*catalog_, at::Device(at::kCPU));
+    shard_.emplace(shard_path(dir_, launch_, comm_.rank()), study_id_, launch_, comm_.rank());
+    watchdog_.emplace(study.settings.unit_deadline > 0
+                          ? std::optional(std::chrono::duration<double>(study.settings.unit_deadline))
+                          : std::nullopt,
+                      comm_.rank());
+  }
+
+  RunResult run() {
+    bool stopped = false;
+    for (std::size_t e = 0; e < experiments_.size() && !stopped; ++e) {
+      for (std::int64_t round_no = 0; !stopped; ++round_no) {
+        if (!plan_round(*experiments_[e], round_no)) break;
+        stopped = run_round(*experiments_[e]);
+        ++round_id_;
+      }
+      if (!stopped) reduce(*experiments_[e]);
+    }
+    shard_->close();
+    return finish(stopped);
+  }
+
+ private:
+  void open_catalog(const StudySpec& study) {
+    experiments_ = make_experiments(study);
+    catalog_.emplace(study);
+  }
+
+  void start_launch() {
+    const StudyIdentity identity = make_identity(*catalog_);
+    Database db = create_or_open_results(dir_, identity);
+    study_id_ = db.study().study_id;
+    launch_ = claim_launch(dir_);
+    merge();
+  }
+
+  void record_workers() {
+    const auto gathered = comm_.gather(describe_worker(place_, std::nullopt));
+    const auto hosts = comm_.gather(host_name());
+    const auto pids = comm_.gather(std::to_string(getpid()));
+    on_root(comm_, [&] {
+      std::vector<WorkerRow> workers;
+      for (int rank = 0; rank < comm_.size(); ++rank) {
+        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), "cpu", TORCH_VERSION, mpi_version(),
+                           catalog_->study().settings.threads});
+      }
+      const auto environment = [](const char* name) -> std::optional<std::string> {
+        const char* value = std::getenv(name);
+        return value ? std::optional<std::string>(value) : std::nullopt;
+      };
+      const auto restart = environment("SLURM_RESTART_COUNT");
+      Database db = Database::open_results(dir_, Database::Access::write);
+      write_launch(db,
+                   {launch_, utc_now(), std::nullopt, comm_.size(), environment("SLURM_JOB_ID"),
+                    restart ? std::optional<std::int64_t>(std::stoll(*restart)) : std::nullopt, std::nullopt},
+                   workers);
+    });
+  }
+
+  /// Plans a round on rank 0 and gives it to all. False when the experiment has no further round.
+  bool plan_round(const Experiment& experiment, std::int64_t round_no) {
+    std::string text;
+    on_root(comm_, [&] {
+      Database db = Database::open_results(dir_, Database::Access::write);
+      std::optional<Plan> plan = experiment.plan(*catalog_, round_no, db);
+      if (!plan) return;
+      for (ArmRow& arm : plan->arms) arm.round_id = round_id_;
+      for (SetMemberRow& member : plan->members) member.round_id = round_id_;
+      text = plan_to_text(*plan);
+      write_round(db,
+                  {round_id_, plan->experiment, plan->kind, plan->round_no, hash_text(text),
+                   static_cast<std::int64_t>(plan->units.size()), "{}"},
+                  plan->arms, plan->members);
+    });
+    comm_.broadcast(text);
+    if (text.empty()) return false;
+    plan_ = plan_from_text(text);
+    return true;
+  }
+
+  /// Runs what is left of the planned round, failed units up to kMaxAttempts times. True when asked to stop.
+  bool run_round(const Experiment& experiment) {
+    while (true) {
+      std::vector<std::int64_t> todo;
+      on_root(comm_, [&] { todo = units_to_do(); });
+      if (comm_.all_max(static_cast<std::int64_t>(todo.size())) == 0) return false;
+      std::string attempts = json_text(Json(attempts_));
+      comm_.broadcast(attempts);
+      attempts_ = parse_json(attempts, "attempts").get<std::map<std::int64_t, std::int64_t>>();
+      ProgressSink progress(fmt::format("{} ({})", plan_.experiment, plan_.kind));
+      const auto result = run_units(
+          comm_, todo, [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
+      shard_->commit();
+      comm_.barrier();
+      result_.units_done += result.done;
+      on_root(comm_, [&] { merge(); });
+      if (result.stopped) return true;
+    }
+  }
+
+  std::vector<std::int64_t> units_to_do() {
+    const Database db = Database::open_results(dir_, Database::Access::read);
+    attempts_.clear();
+    for (const FailureCount& failure : failure_counts(db, round_id_)) attempts_[failure.unit] = failure.attempts;
+    std::vector<std::int64_t> todo;
+    for (std::int64_t unit : pending_units(db, round_id_)) {
+      if (!attempts_.count(unit) || attempts_[unit] < kMaxAttempts) todo.push_back(unit);
+    }
+    return todo;
+  }
+
+  UnitOutcome run_unit(const Experiment& experiment, std::int64_t number) {
+    const WorkUnit& unit = plan_.units.at(static_cast<std::size_t>(number));
+    const auto begin = std::chrono::steady_clock::now();
+    watchdog_->begin_unit(number);
+    std::optional<UnitRows> rows;
+    std::optional<Error> failure;
+    try {
+      rows = experiment.measure(*bench_, plan_, unit);
+    } catch (const Error& thrown) {
+      failure = thrown;
+    } catch (const std::exception& thrown) {
+      failure = Error(ErrorKind::internal, first_line(thrown.what()));
+    }
+    watchdog_->end_unit();
+    if (failure) {
+      log_error("unit {} of '{}' failed: {}", number, plan_.experiment, failure->what());
+      shard_->fail(round_id_, number, static_cast<int>(attempts_[number]) + 1, *failure);
+      return UnitOutcome::failed;
+    }
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    shard_->append(round_id_, number, unit_hash(plan_, unit), std::move(*rows), seconds.count());
+    return UnitOutcome::done;
+  }
+
+  static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+  void merge() {
+    const MergeReport report = merge_shards(dir_);
+    if (report.units_damaged > 0) {
+      log_warning("{} units did not match their checksums and will be measured again", report.units_damaged);
+    }
+  }
+
+  void reduce(const Experiment& experiment) {
+    on_root(comm_, [&] {
+      Database db = Database::open_results(dir_, Database::Access::write);
+      experiment.reduce(*catalog_, db);
+    });
+  }
+
+  RunResult finish(bool stopped) {
+    std::int64_t missing = 0;
+    on_root(comm_, [&] {
+      Database db = Database::open_results(dir_, Database::Access::write);
+      for (const RoundRow& round : db.select<RoundRow>()) {
+        missing += static_cast<std::int64_t>(pending_units(db, round.round_id).size());
+      }
+      end_launch(db, launch_, stopped ? stop_.reason() : missing > 0 ? "failed units" : "complete");
+      result_.content_hash = content_hash(db);
+    });
+    missing = comm_.all_max(missing);
+    result_.units_failed = stopped ? 0 : missing;
+    result_.status = stopped       ? exit_status::kCheckpointed
+                     : missing > 0 ? exit_status::kFailedUnits
+                                   : exit_status::kComplete;
+    return result_;
+  }
+
+  std::string dir_;
+  const Comm& comm_;
+  StopToken stop_;
+  LocalPlace place_;
+  std::vector<std::unique_ptr<Experiment>> experiments_;
+  std::optional<Catalog> catalog_;
+  std::optional<Workbench> bench_;
+  std::optional<ShardWriter> shard_;
+  std::optional<UnitWatchdog> watchdog_;
+  std::string study_id_;
+  int launch_ = 0;
+  std::int64_t round_id_ = 0;
+  Plan plan_;
+  std::map<std::int64_t, std::int64_t> attempts_;
+  RunResult result_;
+};
+
+}  // namespace
+
+RunResult run_study(const StudySpec& study, const std::string& dir, const Comm& comm, const StopToken& stop) {
+  return StudyRun(study, dir, comm, stop).run();
+}
+
+}  // namespace neurosweep

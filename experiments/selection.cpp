@@ -1,0 +1,56 @@
+#include "experiments/selection.hpp"
+
+#include <algorithm>
+
+#include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
+
+namespace neurosweep {
+
+void Selection::resolve(const StudySpec& study, const SourcePlace& place) {
+  models = choose_names(models, study.model_names(), "model", place);
+  tasks = choose_names(tasks, study.task_names(), "task", place);
+  try {
+    parse_split(split);
+  } catch (const Error& failure) {
+    throw input_error("{}: {}", to_text(place), failure.what());
+  }
+}
+
+std::vector<TaskItem> Selection::chosen(const Catalog& catalog, const std::string& task) const {
+  const TaskEntry& entry = catalog.task(task);
+  auto pool = select_split(entry.items, parse_split(split));
+  if (pool.empty()) throw input_error("{}: task '{}' has no item in split '{}'", entry.spec.file, task, split);
+  const auto wanted = items == 0 ? static_cast<std::int64_t>(pool.size()) : items;
+  return take(pool, wanted, static_cast<std::uint64_t>(catalog.study().settings.seed));
+}
+
+std::vector<std::vector<std::string>> item_blocks(const std::vector<TaskItem>& items, std::int64_t size) {
+  std::vector<std::vector<std::string>> blocks;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i % static_cast<std::size_t>(size) == 0) blocks.emplace_back();
+    blocks.back().push_back(items[i].id);
+  }
+  return blocks;
+}
+
+std::int64_t content_seed(const StudySpec& study, const std::string& content) {
+  const std::uint64_t seed = derive_seed(static_cast<std::uint64_t>(study.settings.seed), content);
+  return static_cast<std::int64_t>(seed >> 1);
+}
+
+const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
+                                         const std::string& name, const std::vector<std::string>& kinds) {
+  std::vector<std::string> usable;
+  for (const auto& experiment : study.experiments) {
+    if (experiment.name == of.name) break;
+    if (std::find(kinds.begin(), kinds.end(), experiment.kind) == kinds.end()) continue;
+    if (experiment.name == name) return experiment;
+    usable.push_back(experiment.name);
+  }
+  throw input_error("{}: '{}' of experiment '{}' is '{}', which is no earlier experiment of kind {} ({})",
+                    to_text(of.table.place), key, of.name, name, fmt::join(kinds, " or "),
+                    usable.empty() ? "there is none" : fmt::format("there are: {}", fmt::join(usable, ", ")));
+}
+
+}  // namespace neurosweep

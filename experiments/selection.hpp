@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/catalog.hpp"
+#include "experiments/experiment.hpp"
+#include "framework/config/study_spec.hpp"
+
+namespace neurosweep {
+
+/// The keys that choose models, tasks and items; part of every measuring experiment.
+struct Selection {
+  std::vector<std::string> models;
+  std::vector<std::string> tasks;
+  std::string split;
+  std::int64_t items = 0;
+
+  template <class Visitor>
+  void visit_keys(Visitor& v) {
+    v.optional("models", models, "names of models; []: all");
+    v.optional("tasks", tasks, "names of tasks; []: all");
+    v.optional("split", split, "items used: identify, validate, test or all");
+    v.optional("items", items, "items of each task, drawn by the study's seed; 0: all of the split", kNotNegative);
+  }
+
+  /// Replaces empty lists by all names and checks the others.
+  void resolve(const StudySpec& study, const SourcePlace& place);
+
+  /// The chosen items of a task. Throws Error{input} when the split has none.
+  std::vector<TaskItem> chosen(const Catalog& catalog, const std::string& task) const;
+};
+
+/// Ids of items, cut into runs of at most `size`.
+std::vector<std::vector<std::string>> item_blocks(const std::vector<TaskItem>& items, std::int64_t size);
+
+/// Seed of a part of the study, by its content; not negative.
+std::int64_t content_seed(const StudySpec& study, const std::string& content);
+
+/// Keys that every kind has: kind and name.
+template <class Visitor>
+void visit_common_keys(Visitor& v, std::string& kind, std::string& name) {
+  v.required("kind", kind, "kind of experiment");
+  v.optional("name", name, "name of its results and for later experiments; default: the kind");
+}
+
+/// The earlier experiment that the key `key` names: it must exist, come before and be of one of `kinds`.
+const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
+                                         const std::string& name, const std::vector<std::string>& kinds);
+
+}  // namespace neurosweep
