@@ -35,7 +35,7 @@ struct SetEffect {
 
 /// Effect of a set on paired items; the seed fixes the bootstrap.
 ///   throws   Error{input} when there is no item
-SetEffect measure_set_effect(std::span<const PairedAnswer> items, std::uint64_t seed);
+SetEffect set_effect_of(std::span<const PairedAnswer> items, std::uint64_t seed);
 
 /// One item answered with the critical set and with each matched random set suppressed.
 struct ContrastItem {
@@ -54,7 +54,7 @@ struct SetContrast {
 };
 
 ///   throws   Error{input} when there is no item
-SetContrast measure_set_contrast(std::span<const ContrastItem> items, std::uint64_t seed);
+SetContrast set_contrast_of(std::span<const ContrastItem> items, std::uint64_t seed);
 
 /// Writes set_effect and set_contrast of an experiment from its outcome rows, for each model and task and for the pool
 /// of the model's tasks. An item counts for a set when it was answered under it and under the baseline, and for the

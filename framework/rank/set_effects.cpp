@@ -1,0 +1,49 @@
+#include "framework/rank/set_effects.hpp"
+
+#include <vector>
+
+#include "framework/base/error.hpp"
+#include "framework/rank/proportions.hpp"
+#include "framework/rank/resampling.hpp"
+
+namespace neurosweep {
+
+SetEffect set_effect_of(std::span<const PairedAnswer> items, std::uint64_t seed) {
+  if (items.empty()) throw input_error("a set effect needs at least 1 item, found 0");
+  SetEffect effect;
+  std::int64_t lost = 0, gained = 0;
+  std::vector<double> changes;
+  for (const PairedAnswer& item : items) {
+    ++effect.n;
+    effect.n_correct += item.correct ? 1 : 0;
+    effect.n_baseline_correct += item.baseline_correct ? 1 : 0;
+    lost += item.baseline_correct && !item.correct ? 1 : 0;
+    gained += !item.baseline_correct && item.correct ? 1 : 0;
+    if (item.logprob_change) changes.push_back(*item.logprob_change);
+  }
+  effect.mcnemar_p = mcnemar_exact_p(lost, gained);
+  if (!changes.empty()) effect.logprob_change = moments_of(changes).mean;
+  if (changes.size() >= 2) {
+    effect.logprob_interval = bootstrap_interval(changes, {.seed = seed});
+    effect.wilcoxon_p = wilcoxon_signed_rank(changes, Tail::two_sided).p;
+  }
+  return effect;
+}
+
+SetContrast set_contrast_of(std::span<const ContrastItem> items, std::uint64_t seed) {
+  if (items.empty()) throw input_error("a set contrast needs at least 1 item, found 0");
+  Moments critical, random;
+  std::vector<double> differences;
+  for (const ContrastItem& item : items) {
+    critical.add(item.critical);
+    random.add(item.random_mean);
+    differences.push_back(item.critical - item.random_mean);
+  }
+  SetContrast contrast{critical.n,   critical.mean,
+                       random.mean,  moments_of(differences).mean,
+                       std::nullopt, sign_flip_p(differences, Tail::two_sided, seed)};
+  if (differences.size() >= 2) contrast.interval = bootstrap_interval(differences, {.seed = seed});
+  return contrast;
+}
+
+}  // namespace neurosweep
