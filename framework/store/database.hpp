@@ -5,12 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/store/folder.hpp"
+#include "framework/store/format.hpp"
 #include "framework/store/row_io.hpp"
 
 namespace neurosweep {
-
-/// Marks a file as a neurosweep store: "NSWP".
-inline constexpr std::int64_t kApplicationId = 0x4E535750;
 
 /// An open store file (results.db or a shard) whose owner, format and version were checked.
 class Database {
@@ -69,18 +68,9 @@ struct StudyIdentity {
 /// Hash of a study's identity: toml_hash, seed, code, libtorch, threads, and the hashes of its models and tasks.
 std::string make_study_id(const StudyIdentity& identity);
 
-/// Path of the merged store in a store folder.
-std::string results_path(const std::string& dir);
-
 /// Opens dir/results.db for the rank-0 writer; makes folder and file when they are not there.
 ///   throws  Error{store} that lists what differs when the store holds another study; Error{io}
 Database create_or_open_results(const std::string& dir, const StudyIdentity& identity);
-
-/// Makes dir/launch-<K> for the first free K >= 1 and returns K; no two processes get the same.
-int claim_launch(const std::string& dir);
-
-/// Path of the shard that a rank of a launch writes.
-std::string shard_path(const std::string& dir, int launch, int rank);
 
 /// Records the start of a launch with its ranks, and how it ended.
 void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers);

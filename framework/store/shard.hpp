@@ -22,7 +22,7 @@ class ShardWriter {
   /// Creates the file, which must not exist.
   ///   throws  Error{io}; Error{store} when the file is there: a shard is never reused
   ShardWriter(std::string path, const std::string& study_id, int launch, int rank);
-  /// Warns when close() was not called and units were not committed: they are lost.
+  /// Commits what waits; a failure is only logged here, so call close() to see it.
   ~ShardWriter();
   ShardWriter(ShardWriter&&) noexcept;
   ShardWriter& operator=(ShardWriter&&) noexcept;
@@ -40,8 +40,6 @@ class ShardWriter {
   void commit_if_due();
   /// Commits and closes; nothing may be added afterwards.
   void close();
-
-  const std::string& path() const;
 
  private:
   struct State;

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,8 +19,23 @@ namespace neurosweep {
 /// A value that SQL takes or gives.
 using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string, std::vector<float>>;
 
-/// Rethrows an SQLite failure as Error: disk full, unreadable, read-only -> io; damaged, busy, other -> store.
-[[noreturn]] void throw_sqlite_error(const SQLite::Exception& failure, const std::string& path);
+/// An Error of a store file, with what merging must know of it: io when the disk or its permissions refuse, else store.
+class StoreError : public Error {
+ public:
+  enum class Fault { damaged, busy, constraint, other };
+
+  StoreError(ErrorKind kind, Fault fault, std::string path, const std::string& message)
+      : Error(kind, message), fault_(fault), path_(std::move(path)) {}
+  Fault fault() const { return fault_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  Fault fault_;
+  std::string path_;
+};
+
+/// Rethrows an SQLite failure as StoreError.
+[[noreturn]] void throw_store_error(const SQLite::Exception& failure, const std::string& path);
 
 /// A prepared statement whose failures are Errors that name the file.
 class Statement {
@@ -30,7 +46,8 @@ class Statement {
   void bind(int index, std::int64_t value);
   void bind(int index, double value);
   void bind(int index, const std::string& value);
-  void bind(int index, const std::vector<float>& value);  ///< as little-endian float32; may hold NaN
+  /// As little-endian float32, NaN allowed; not copied: `value` must outlive the step.
+  void bind(int index, const std::vector<float>& value);
   template <class T>
   void bind(int index, const std::optional<T>& value) {
     if (value)
@@ -58,6 +75,7 @@ class Statement {
     else
       read(column, value.emplace());
   }
+  SqlValue value(int column) const;  ///< a BLOB comes as "<n bytes>"
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
   std::string text(int column) const;
@@ -73,7 +91,10 @@ class Connection {
  public:
   enum class Mode { read, write, create };
 
-  Connection(std::string path, Mode mode);
+  static constexpr std::chrono::milliseconds kPatience{5000};
+
+  /// `patience` is how long to wait for a file that another process locks.
+  Connection(std::string path, Mode mode, std::chrono::milliseconds patience = kPatience);
 
   const std::string& path() const { return path_; }
   SQLite::Database& raw() const { return *db_; }
@@ -82,6 +103,11 @@ class Connection {
   std::int64_t integer(const std::string& sql) const;  ///< first column of the first row; 0 when there is none
   std::string text(const std::string& sql) const;      ///< likewise; "" when there is none
   std::int64_t changes() const;                        ///< rows changed by the last statement
+
+  enum class Locking { shared, exclusive };
+  /// Sets the journal that survives kill -9 and power loss here: WAL on a local file system, a rollback journal on a
+  /// network file system, where `exclusive` also keeps the lock.
+  void use_durable_journal(Locking network_locking) const;
 
  private:
   std::string path_;

@@ -23,8 +23,8 @@ struct StatusReport {
   StudyRow study;
   std::vector<RoundStatus> rounds;
   std::optional<LaunchRow> last_launch;
-  std::vector<std::string> unmerged_shards;  ///< with units or failures that results.db lacks
-  std::vector<std::string> unreadable_shards;
+  std::vector<std::string> unmerged_shards;    ///< with units or failures that results.db lacks
+  std::vector<std::string> unreadable_shards;  ///< why, one line each
 };
 
 StatusReport read_status(const std::string& dir);

@@ -35,19 +35,19 @@ class UnitRows {
   }
 
   std::int64_t size() const;  ///< rows of all tables
+
+  /// Gives every row the key of its unit.
   void set_key(std::int64_t round_id, std::int64_t unit);
 
-  /// CRC-32C over every field of every row: tables in the order of MeasuredTables, rows by seq.
-  std::uint32_t crc32c() const;
+  /// CRC-32C over the unit's key and hash and every field of every row: tables in the order of MeasuredTables, rows
+  /// by seq, bytes as RowEncoder writes them.
+  std::uint32_t crc32c(const std::string& unit_hash) const;
 
  private:
   template <class Row>
   std::vector<Row>& rows() {
     return std::get<std::vector<Row>>(tables_);
   }
-  template <class Row>
-  void push(Row row);
-
   template <class Tables>
   struct VectorsOf;
   template <class... Rows>
@@ -55,6 +55,8 @@ class UnitRows {
     using type = std::tuple<std::vector<Rows>...>;
   };
   VectorsOf<MeasuredTables>::type tables_;
+  std::int64_t round_id_ = 0;
+  std::int64_t unit_ = 0;
 };
 
 }  // namespace neurosweep

@@ -1,0 +1,105 @@
+#include "framework/store/folder.hpp"
+
+#include <fmt/chrono.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <tuple>
+
+#include "framework/base/error.hpp"
+
+namespace neurosweep {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kLaunchPrefix = "launch-";
+constexpr std::string_view kShardPrefix = "shard-";
+constexpr std::string_view kShardSuffix = ".db";
+
+// The number in "<prefix><number><suffix>".
+std::optional<int> number_in(std::string_view name, std::string_view prefix, std::string_view suffix) {
+  if (!name.starts_with(prefix) || !name.ends_with(suffix) || name.size() <= prefix.size() + suffix.size()) return {};
+  name.remove_prefix(prefix.size());
+  name.remove_suffix(suffix.size());
+  int number = 0;
+  const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (failure != std::errc() || end != name.data() + name.size()) return {};
+  return number;
+}
+
+// Numbered entries of a folder, as (number, path).
+std::vector<std::pair<int, fs::path>> numbered_entries(const fs::path& folder, std::string_view prefix,
+                                                       std::string_view suffix) {
+  std::vector<std::pair<int, fs::path>> entries;
+  std::error_code failure;
+  for (fs::directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
+    const auto number = number_in(it->path().filename().native(), prefix, suffix);
+    if (number) entries.emplace_back(*number, it->path());
+  }
+  if (failure) throw error(ErrorKind::io, "{}: cannot be listed ({})", folder.native(), failure.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+}  // namespace
+
+std::string results_path(const std::string& dir) {
+  return (fs::path(dir) / "results.db").native();
+}
+
+int claim_launch(const std::string& dir) {
+  std::error_code failure;
+  fs::create_directories(dir, failure);
+  if (failure) throw error(ErrorKind::io, "{}: cannot be made ({})", dir, failure.message());
+  const auto launches = numbered_entries(dir, kLaunchPrefix, "");
+  for (int launch = launches.empty() ? 1 : launches.back().first + 1;; ++launch) {
+    const std::string path = (fs::path(dir) / fmt::format("{}{}", kLaunchPrefix, launch)).native();
+    if (::mkdir(path.c_str(), 0777) == 0) return launch;
+    if (errno != EEXIST) {
+      throw error(ErrorKind::io, "{}: cannot be made ({}): the store folder must be writable", path, errno_text());
+    }
+  }
+}
+
+std::string shard_path(const std::string& dir, int launch, int rank) {
+  return (fs::path(dir) / fmt::format("{}{}", kLaunchPrefix, launch) /
+          fmt::format("{}{}{}", kShardPrefix, rank, kShardSuffix))
+      .native();
+}
+
+std::vector<ShardFile> list_shards(const std::string& dir) {
+  std::vector<ShardFile> shards;
+  for (const auto& [launch, folder] : numbered_entries(dir, kLaunchPrefix, "")) {
+    for (const auto& [rank, path] : numbered_entries(folder, kShardPrefix, kShardSuffix)) {
+      shards.push_back({launch, rank, path.native(), (folder.filename() / path.filename()).native()});
+    }
+  }
+  return shards;
+}
+
+bool on_network_file_system(const std::string& path) {
+  // f_type of NFS, Lustre, GPFS, BeeGFS, CIFS, SMB2, Ceph, 9P and FUSE.
+  constexpr std::uint32_t kShared[] = {0x6969,     0x0BD00BD0, 0x47504653, 0x19830326, 0xFF534D42,
+                                       0xFE534D42, 0x00C36400, 0x01021997, 0x65735546};
+  struct statfs info {};
+  if (::statfs(path.c_str(), &info) != 0) {
+    throw error(ErrorKind::io, "{}: its file system cannot be told ({})", path, errno_text());
+  }
+  return std::find(std::begin(kShared), std::end(kShared), static_cast<std::uint32_t>(info.f_type)) !=
+         std::end(kShared);
+}
+
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace neurosweep {
+
+/// Path of the merged store in a store folder.
+std::string results_path(const std::string& dir);
+
+/// Makes dir/launch-<K> for the first free K >= 1 and returns K; no two processes get the same.
+///   throws  Error{io}
+int claim_launch(const std::string& dir);
+
+/// Path of the shard that a rank of a launch writes.
+std::string shard_path(const std::string& dir, int launch, int rank);
+
+/// A shard found in a store folder.
+struct ShardFile {
+  int launch = 0;
+  int rank = 0;
+  std::string path;
+  std::string name;  ///< relative to the folder: "launch-1/shard-0.db"
+};
+
+/// Shards of a store folder by launch, then rank.
+std::vector<ShardFile> list_shards(const std::string& dir);
+
+/// Whether a path lies on a file system that is shared over a network, where SQLite's WAL does not work.
+bool on_network_file_system(const std::string& path);
+
+/// Now, as "2026-01-31T12:00:00Z".
+std::string utc_now();
+
+}  // namespace neurosweep

@@ -1,0 +1,86 @@
+#include <algorithm>
+
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+std::vector<std::int64_t> integers(const Database& db, const std::string& sql, std::int64_t argument) {
+  Statement statement = db.connection().prepare(sql);
+  statement.bind(1, argument);
+  std::vector<std::int64_t> values;
+  while (statement.step()) values.push_back(statement.integer(0));
+  return values;
+}
+
+}  // namespace
+
+void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers) {
+  Transaction transaction(db.connection());
+  db.insert(std::vector{launch});
+  db.insert(workers);
+  transaction.commit();
+}
+
+void end_launch(Database& db, int launch, const std::string& exit_reason) {
+  Statement statement = db.connection().prepare("UPDATE launch SET ended_utc = ?, exit_reason = ? WHERE launch = ?");
+  statement.bind(1, utc_now());
+  statement.bind(2, exit_reason);
+  statement.bind(3, std::int64_t{launch});
+  statement.run();
+}
+
+void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>& arms,
+                 const std::vector<SetMemberRow>& set_members) {
+  Transaction transaction(db.connection());
+  const auto planned = db.select<RoundRow>("WHERE round_id = ?", {round.round_id});
+  if (!planned.empty()) {
+    if (planned.front().plan_hash == round.plan_hash && planned.front().n_units == round.n_units) return;
+    throw error(ErrorKind::store,
+                "{}: round {} ({}) was planned as {} with {} units and now comes out as {} with {} (a plan must follow "
+                "from the study and its results alone): start again in another folder",
+                db.path(), round.round_id, round.experiment, planned.front().plan_hash, planned.front().n_units,
+                round.plan_hash, round.n_units);
+  }
+  db.insert(std::vector{round});
+  db.insert(arms);
+  db.insert(set_members);
+  transaction.commit();
+}
+
+std::vector<std::int64_t> finished_units(const Database& db, std::int64_t round_id) {
+  return integers(db, "SELECT unit FROM unit WHERE round_id = ? ORDER BY unit", round_id);
+}
+
+std::vector<std::int64_t> pending_units(const Database& db, std::int64_t round_id) {
+  const auto rounds = db.select<RoundRow>("WHERE round_id = ?", {round_id});
+  if (rounds.empty()) throw error(ErrorKind::store, "{}: round {} is not planned", db.path(), round_id);
+  const auto finished = finished_units(db, round_id);
+  std::vector<std::int64_t> pending;
+  auto next = finished.begin();
+  for (std::int64_t unit = 0; unit < rounds.front().n_units; ++unit) {
+    if (next != finished.end() && *next == unit)
+      ++next;
+    else
+      pending.push_back(unit);
+  }
+  return pending;
+}
+
+std::vector<FailureCount> failure_counts(const Database& db, std::int64_t round_id) {
+  Statement statement = db.connection().prepare(
+      "SELECT unit, count(*) FROM unit_failure AS f WHERE round_id = ? AND NOT EXISTS "
+      "(SELECT 1 FROM unit AS u WHERE u.round_id = f.round_id AND u.unit = f.unit) GROUP BY unit ORDER BY unit");
+  statement.bind(1, round_id);
+  std::vector<FailureCount> counts;
+  while (statement.step()) counts.push_back({statement.integer(0), statement.integer(1)});
+  return counts;
+}
+
+void for_each_effect_block(const Database& db, std::int64_t round_id,
+                           const std::function<void(const EffectBlockRow&)>& visit) {
+  db.for_each<EffectBlockRow>("WHERE round_id = ? ORDER BY unit, seq", {round_id}, visit);
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,176 @@
+#include "framework/store/shard.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+
+#include "framework/base/log.hpp"
+#include "framework/store/folder.hpp"
+#include "framework/store/format.hpp"
+#include "framework/store/unit_io.hpp"
+
+namespace neurosweep {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Error shard_exists(const std::string& path) {
+  return error(ErrorKind::store,
+               "{}: is there already (a shard is never reused): take a new launch with claim_launch()", path);
+}
+
+// Makes a shard beside its place and renames it there, so that whoever sees a shard sees one with its schema.
+void make_shard_file(const std::string& path, const ShardRow& owner) {
+  std::error_code failure;
+  fs::create_directories(fs::path(path).parent_path(), failure);
+  const std::string unfinished = path + ".new";
+  const int descriptor = ::open(unfinished.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+  if (descriptor < 0 && errno == EEXIST) throw shard_exists(path);
+  if (descriptor < 0) {
+    throw error(ErrorKind::io, "{}: cannot be made ({}): the store folder must be writable", unfinished, errno_text());
+  }
+  ::close(descriptor);
+  if (fs::exists(path)) {
+    fs::remove(unfinished, failure);
+    throw shard_exists(path);
+  }
+  {
+    Connection connection(unfinished, Connection::Mode::write);
+    connection.use_durable_journal(Connection::Locking::exclusive);
+    bring_up_to_date(connection, kShard);
+    Statement insert = connection.prepare(insert_sql<ShardRow>());
+    insert_row(insert, owner);
+  }
+  fs::remove(unfinished + "-journal", failure);  // an exclusive rollback journal outlives its connection, empty
+  fs::rename(unfinished, path, failure);
+  if (failure) throw error(ErrorKind::io, "{}: cannot be renamed to {} ({})", unfinished, path, failure.message());
+}
+
+}  // namespace
+
+struct ShardWriter::State {
+  Connection connection;
+  std::int64_t launch;
+  std::int64_t rank;
+  UnitWriter units;
+  Statement failures;
+  std::optional<Transaction> transaction{};
+  int waiting = 0;  // units and failures not committed
+  std::chrono::steady_clock::time_point oldest{};
+  std::string refusal{};  // why no more work is taken
+
+  State(const std::string& path, int launch_number, int rank_number)
+      : connection(path, Connection::Mode::write),
+        launch(launch_number),
+        rank(rank_number),
+        units(connection),
+        failures(connection.prepare(insert_sql<UnitFailureRow>())) {
+    connection.use_durable_journal(Connection::Locking::exclusive);
+  }
+
+  // Runs one write inside the open transaction and within a savepoint of its own.
+  template <class Write>
+  void add(Write&& write) {
+    if (!refusal.empty()) throw Error(ErrorKind::io, refusal);
+    try {
+      if (!transaction) transaction.emplace(connection);
+      if (waiting == 0) oldest = std::chrono::steady_clock::now();
+      connection.exec("SAVEPOINT one");
+      try {
+        write();
+      } catch (const Error&) {
+        if (!sqlite3_get_autocommit(connection.raw().getHandle())) connection.exec("ROLLBACK TO one; RELEASE one");
+        throw;
+      }
+      connection.exec("RELEASE one");
+      ++waiting;
+    } catch (const Error& failure) {
+      refuse_after(failure);
+      throw;
+    }
+  }
+
+  void commit() {
+    if (!refusal.empty()) throw Error(ErrorKind::io, refusal);
+    if (!transaction) return;
+    try {
+      transaction->commit();
+    } catch (const Error& failure) {
+      refuse_after(failure);
+      throw;
+    }
+    transaction.reset();
+    waiting = 0;
+  }
+
+  // A failing disk ends the writer: rows that wait for a commit may be gone.
+  void refuse_after(const Error& failure) {
+    if (failure.kind() == ErrorKind::io) refusal = failure.what();
+  }
+
+  bool due() const {
+    return waiting >= kUnitsPerCommit || (waiting > 0 && std::chrono::steady_clock::now() - oldest >= kCommitInterval);
+  }
+};
+
+ShardWriter::ShardWriter(std::string path, const std::string& study_id, int launch, int rank) {
+  make_shard_file(path, {study_id, launch, rank, utc_now()});
+  state_ = std::make_unique<State>(path, launch, rank);
+}
+
+ShardWriter::~ShardWriter() {
+  if (!state_ || state_->waiting == 0) return;
+  try {
+    state_->commit();
+  } catch (const Error& failure) {
+    log_error("{} units were not stored and will be measured again: {}", state_->waiting, failure.what());
+  }
+}
+
+ShardWriter::ShardWriter(ShardWriter&&) noexcept = default;
+ShardWriter& ShardWriter::operator=(ShardWriter&&) noexcept = default;
+
+void ShardWriter::append(std::int64_t round_id, std::int64_t unit, const std::string& unit_hash, UnitRows rows,
+                         double seconds) {
+  ensure(state_ != nullptr, "a closed shard takes no unit");
+  rows.set_key(round_id, unit);
+  const UnitRow mark{round_id,     unit,    unit_hash, state_->launch,
+                     state_->rank, seconds, utc_now(), static_cast<std::int64_t>(rows.crc32c(unit_hash))};
+  try {
+    state_->add([&] { state_->units.write(mark, rows); });
+  } catch (const StoreError& failure) {
+    if (failure.fault() != StoreError::Fault::constraint) throw;
+    throw error(ErrorKind::internal, "unit {} of round {}: {}", unit, round_id, failure.what());
+  }
+  commit_if_due();
+}
+
+void ShardWriter::fail(std::int64_t round_id, std::int64_t unit, int attempt, const Error& failure) {
+  ensure(state_ != nullptr, "a closed shard takes no failure");
+  const UnitFailureRow row{round_id,       unit,     state_->launch, state_->rank, attempt, kind_name(failure.kind()),
+                           failure.what(), utc_now()};
+  state_->add([&] { insert_row(state_->failures, row); });
+  commit_if_due();
+}
+
+void ShardWriter::commit() {
+  ensure(state_ != nullptr, "a closed shard has nothing to commit");
+  state_->commit();
+}
+
+void ShardWriter::commit_if_due() {
+  if (state_ && state_->due()) state_->commit();
+}
+
+void ShardWriter::close() {
+  if (!state_) return;
+  state_->commit();
+  state_.reset();
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,129 @@
+#include "framework/store/verify.hpp"
+
+#include <map>
+
+#include "framework/base/hash.hpp"
+#include "framework/store/row_codec.hpp"
+#include "framework/store/unit_io.hpp"
+#include "results_schema/schema.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+// Text of every table and view, by name.
+std::map<std::string, std::string> schema_text(const Connection& connection) {
+  Statement statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  std::map<std::string, std::string> objects;
+  while (statement.step()) objects[statement.text(0)] = statement.text(1);
+  return objects;
+}
+
+void check_schema(const Database& db, VerifyReport& report) {
+  const Connection fresh(":memory:", Connection::Mode::create);
+  bring_up_to_date(fresh, kResults);
+  const auto found = schema_text(db.connection());
+  const auto expected = schema_text(fresh);
+  for (const auto& [name, sql] : expected) {
+    if (!found.contains(name))
+      report.problems.push_back(fmt::format("schema: {} is missing", name));
+    else if (found.at(name) != sql)
+      report.problems.push_back(fmt::format("schema: {} was changed", name));
+  }
+  for (const auto& [name, sql] : found) {
+    if (!expected.contains(name)) report.problems.push_back(fmt::format("schema: {} is not ours", name));
+  }
+}
+
+void check_file(const Database& db, VerifyReport& report) {
+  Statement statement = db.connection().prepare("PRAGMA integrity_check");
+  while (statement.step()) {
+    if (statement.text(0) != "ok") report.problems.push_back("file: " + statement.text(0));
+  }
+}
+
+void check_orphans(const Database& db, VerifyReport& report) {
+  Statement orphans = db.connection().prepare(
+      "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY \"table\", parent");
+  while (orphans.step()) {
+    report.problems.push_back(
+        fmt::format("{}: {} rows without their {}", orphans.text(0), orphans.integer(2), orphans.text(1)));
+  }
+  Statement strays = db.connection().prepare(
+      "SELECT u.round_id, count(*) FROM unit AS u LEFT JOIN round AS r USING (round_id) "
+      "WHERE r.round_id IS NULL OR u.unit >= r.n_units GROUP BY u.round_id");
+  while (strays.step()) {
+    report.problems.push_back(
+        fmt::format("unit: {} units of round {} are not planned", strays.integer(1), strays.integer(0)));
+  }
+}
+
+void check_units(const Database& db, VerifyReport& report) {
+  UnitReader reader(db.connection());
+  db.for_each<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey), {}, [&](const UnitRow& unit) {
+    ++report.units;
+    const std::uint32_t crc = reader.read(unit.round_id, unit.unit).crc32c(unit.content_hash);
+    if (crc != unit.crc32c) {
+      report.problems.push_back(fmt::format("unit {} of round {}: rows have checksum {:08x}, recorded {:08x}",
+                                            unit.unit, unit.round_id, crc, unit.crc32c));
+    }
+  });
+}
+
+void check_completeness(const Database& db, VerifyReport& report) {
+  const Connection& connection = db.connection();
+  report.rounds = connection.integer("SELECT count(*) FROM round");
+  report.units_missing = connection.integer(
+      "SELECT total(r.n_units - (SELECT count(*) FROM unit AS u WHERE u.round_id = r.round_id AND u.unit < r.n_units)) "
+      "FROM round AS r");
+  report.nonfinite_values = connection.integer(
+      "SELECT (SELECT total(n_nonfinite) FROM effect_block) + (SELECT total(n_nonfinite) FROM activation_mean)");
+}
+
+template <class Row>
+void hash_table(const Database& db, ContentHash& hash) {
+  hash.add_text(Row::kTable);
+  std::vector<std::byte> bytes;
+  RowEncoder encoder(bytes);
+  db.for_each<Row>(fmt::format("ORDER BY {}", Row::kKey), {}, [&](const Row& row) {
+    bytes.clear();
+    encoder.row(row);
+    hash.add_bytes(bytes);
+  });
+}
+
+void hash_units(const Database& db, ContentHash& hash) {
+  hash.add_text(UnitRow::kTable);
+  db.for_each<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey), {}, [&](const UnitRow& unit) {
+    hash.add_integer(unit.round_id).add_integer(unit.unit).add_text(unit.content_hash);
+  });
+}
+
+}  // namespace
+
+std::string content_hash(const Database& db) {
+  ContentHash hash;
+  for_each_table<PlanTables>([&]<class Row>() { hash_table<Row>(db, hash); });
+  for_each_table<MeasuredTables>([&]<class Row>() { hash_table<Row>(db, hash); });
+  hash_units(db, hash);
+  return hash.hex();
+}
+
+VerifyReport verify_store(const std::string& dir) {
+  const Database db = Database::open_results(dir, Database::Access::read);
+  VerifyReport report;
+  try {
+    check_schema(db, report);
+    check_file(db, report);
+    check_orphans(db, report);
+    check_units(db, report);
+    check_completeness(db, report);
+    report.content_hash = content_hash(db);
+  } catch (const StoreError& failure) {
+    if (failure.fault() != StoreError::Fault::damaged) throw;
+    report.problems.push_back(failure.what());
+  }
+  return report;
+}
+
+}  // namespace neurosweep
