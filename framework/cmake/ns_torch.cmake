@@ -18,8 +18,8 @@ endif()
 
 add_library(ns_torch INTERFACE)
 add_library(ns::torch ALIAS ns_torch)
-target_include_directories(ns_torch SYSTEM INTERFACE
-  "${NEUROSWEEP_TORCH}/include" "${NEUROSWEEP_TORCH}/include/torch/csrc/api/include")
+# After the system's folders: the wheel brings a newer fmt, whose library it does not bring.
+target_compile_options(ns_torch INTERFACE "SHELL:-idirafter ${NEUROSWEEP_TORCH}/include")
 target_link_libraries(ns_torch INTERFACE "${NEUROSWEEP_TORCH}/lib/libtorch_cpu.so" "${NEUROSWEEP_TORCH}/lib/libc10.so")
 target_link_options(ns_torch INTERFACE "-Wl,-rpath,${NEUROSWEEP_TORCH}/lib")
 
