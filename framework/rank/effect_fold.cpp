@@ -23,22 +23,26 @@ std::vector<PlannedRound> read_plan(const Database& db, const std::string& exper
   return plan;
 }
 
-/// Text of an arm's intervention: its op, and value and span where the op alone would be ambiguous.
+/// Text of an arm's intervention: its op, and value and span where a neuron meets the op in several strengths.
 class OpLabels {
  public:
   explicit OpLabels(const std::vector<PlannedRound>& plan) {
+    std::map<std::tuple<std::string, std::int64_t, std::int64_t, std::string>, std::pair<double, std::string>> first;
     for (const PlannedRound& round : plan) {
-      for (const ArmRow& arm : round.arms) variants_[arm.op].emplace(arm.value, arm.span);
+      for (const ArmRow& arm : round.arms) {
+        const std::pair strength(arm.value, arm.span);
+        const auto known = first.emplace(std::tuple(arm.model, arm.layer, arm.neuron, arm.op), strength).first;
+        if (known->second != strength) graded_.insert(arm.op);
+      }
     }
   }
 
   std::string of(const ArmRow& arm) const {
-    if (variants_.at(arm.op).size() == 1) return arm.op;
-    return fmt::format("{} {} {}", arm.op, arm.value, arm.span);
+    return graded_.contains(arm.op) ? fmt::format("{} {} {}", arm.op, arm.value, arm.span) : arm.op;
   }
 
  private:
-  std::map<std::string, std::set<std::pair<double, std::string>>> variants_;
+  std::set<std::string> graded_;
 };
 
 /// Numbers the arms of a round within their model; the same intervention in another round keeps its number.

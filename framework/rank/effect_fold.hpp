@@ -14,7 +14,7 @@ namespace neurosweep {
 
 /// One intervention on one neuron in one role. Rounds that repeat it share it.
 struct ArmKey {
-  std::string op;    ///< with its value and span when the experiment uses the op with several of them
+  std::string op;    ///< with value and span where a neuron meets the op in several strengths
   std::string role;  ///< 'candidate' or 'control'
   NeuronId id;
   auto operator<=>(const ArmKey&) const = default;

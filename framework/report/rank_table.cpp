@@ -1,0 +1,43 @@
+#include <ostream>
+
+#include "framework/base/error.hpp"
+#include "framework/report/report.hpp"
+
+namespace neurosweep {
+namespace {
+
+template <class T>
+SqlValue value_of(const std::optional<T>& value) {
+  return value ? SqlValue(*value) : SqlValue();
+}
+
+}  // namespace
+
+QueryResult rank_table(const Database& db, const RankTableSpec& spec) {
+  QueryResult table{{"experiment", "model", "task", "metric", "rank", "layer", "neuron", "op", "effect", "low", "high",
+                     "n", "p", "q", "critical"},
+                    {}};
+  const char* tail =
+      "WHERE role = 'candidate' AND rank_no <= ?1 AND (?2 = '' OR experiment = ?2) AND (?3 = '' OR model = ?3) AND "
+      "(?4 = '' OR task = ?4) AND (?5 = '' OR metric = ?5) ORDER BY experiment, model, task, metric, rank_no";
+  const std::vector<SqlValue> binds = {spec.top, spec.experiment, spec.model, spec.task, spec.metric};
+  db.for_each<NeuronEffectRow>(tail, binds, [&](NeuronEffectRow&& row) {
+    table.rows.push_back({row.experiment, row.model, row.task, row.metric, value_of(row.rank_no), row.layer, row.neuron,
+                          row.op, row.mean, value_of(row.ci_low), value_of(row.ci_high), row.n, value_of(row.p),
+                          value_of(row.q), row.critical != 0 ? "yes" : "no"});
+  });
+  if (table.rows.empty()) {
+    throw input_error(
+        "{}: no ranked neuron fits (experiment '{}', model '{}', task '{}', metric '{}'; '' is any): run a sweep, or "
+        "name "
+        "others: neurosweep query DIR \"SELECT DISTINCT experiment, model, task, metric FROM neuron_effect\"",
+        db.path(), spec.experiment, spec.model, spec.task, spec.metric);
+  }
+  return table;
+}
+
+void print_rank_table(std::ostream& out, const Database& db, const RankTableSpec& spec, TableFormat format) {
+  print_table(out, rank_table(db, spec), format);
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <iosfwd>
+
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+// Chapters of the report; each writes nothing when the store holds nothing for it.
+
+void write_provenance(std::ostream& out, const Database& db);
+void write_traces(std::ostream& out, const Database& db);
+void write_contrast(std::ostream& out, const Database& db);
+void write_neurons(std::ostream& out, const Database& db);
+void write_sets(std::ostream& out, const Database& db);
+void write_failures(std::ostream& out, const Database& db);
+
+}  // namespace neurosweep
