@@ -8,7 +8,7 @@ CREATE TABLE round(
   round_no    INTEGER NOT NULL CHECK (round_no >= 0),
   plan_hash   TEXT    NOT NULL,
   n_units     INTEGER NOT NULL CHECK (n_units >= 0),
-  params      TEXT    NOT NULL CHECK (json_valid(params)),
+  params      TEXT    NOT NULL,
   UNIQUE (experiment, round_no)
 ) STRICT;
 

@@ -130,7 +130,7 @@ void merge_shard(Database& results, const ShardFile& file, const std::string& st
 
 // Takes a torn shard out of the way, with its journals; its units will be measured again.
 void quarantine(const ShardFile& file, const Error& why, MergeReport& report) {
-  log_warning("{}; it is set aside as {}.corrupt and its units will be measured again", why.what(), file.name);
+  log_warning("{} is set aside as *.corrupt and its units will be measured again ({})", file.path, why.what());
   std::error_code failure;
   fs::rename(file.path, file.path + ".corrupt", failure);
   if (failure) throw error(ErrorKind::io, "{}: cannot be renamed ({})", file.path, failure.message());

@@ -14,6 +14,12 @@ std::vector<std::int64_t> integers(const Database& db, const std::string& sql, s
   return values;
 }
 
+bool is_json(const Database& db, const std::string& text) {
+  Statement statement = db.connection().prepare("SELECT json_valid(?)");
+  statement.bind(1, text);
+  return statement.step() && statement.integer(0) == 1;
+}
+
 }  // namespace
 
 void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers) {
@@ -33,6 +39,7 @@ void end_launch(Database& db, int launch, const std::string& exit_reason) {
 
 void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>& arms,
                  const std::vector<SetMemberRow>& set_members) {
+  ensure(is_json(db, round.params), "a round's parameters are JSON");
   Transaction transaction(db.connection());
   const auto planned = db.select<RoundRow>("WHERE round_id = ?", {round.round_id});
   if (!planned.empty()) {

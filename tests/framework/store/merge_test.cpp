@@ -1,0 +1,176 @@
+#include "framework/store/merge.hpp"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "framework/store/verify.hpp"
+#include "tests/framework/store/store_fixture.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace neurosweep {
+namespace {
+
+using testing::all_units;
+using ::testing::ElementsAre;
+using testing::error_of;
+using testing::example_hash;
+using testing::example_rows;
+using ::testing::HasSubstr;
+using testing::TempDir;
+using testing::write_shard;
+
+class MergeTest : public ::testing::Test {
+ protected:
+  MergeTest() { testing::make_example_store(dir_, 10); }
+
+  Database results() const { return Database::open_results(dir_, Database::Access::read); }
+  ShardWriter make_writer(int launch, int rank) const {
+    return ShardWriter(shard_path(dir_, launch, rank), make_study_id(testing::example_identity()), launch, rank);
+  }
+
+  TempDir temp_;
+  std::string dir_ = temp_.file("store");
+};
+
+TEST_F(MergeTest, FoldsAllShards) {
+  write_shard(dir_, 1, 0, {0, 2, 4, 6, 8});
+  write_shard(dir_, 1, 1, {9, 7, 5, 3, 1});
+
+  const MergeReport report = merge_shards(dir_);
+
+  EXPECT_EQ(report.shards, 2);
+  EXPECT_EQ(report.units_added, 10);
+  EXPECT_EQ(finished_units(results(), 0), all_units(10));
+  EXPECT_TRUE(pending_units(results(), 0).empty());
+}
+
+TEST_F(MergeTest, MergingTheSameShardTwiceAddsNoRow) {
+  write_shard(dir_, 1, 0, all_units(10));
+  merge_shards(dir_);
+  const auto traces = results().select<TraceRow>().size();
+
+  const MergeReport again = merge_shards(dir_);
+
+  EXPECT_EQ(again.units_added, 0);
+  EXPECT_EQ(again.units_known, 10);
+  EXPECT_EQ(results().select<TraceRow>().size(), traces);
+}
+
+TEST_F(MergeTest, ContentIsTheSameForAnySplitOverRanksAndLaunches) {
+  const std::string other = temp_.file("other");
+  const std::string expected = testing::make_merged_store(other, 10);
+  write_shard(dir_, 1, 1, {5, 1});
+  write_shard(dir_, 1, 0, {2, 9, 0});
+  write_shard(dir_, 2, 0, {3, 4, 6, 7, 8});
+
+  merge_shards(dir_);
+
+  EXPECT_EQ(content_hash(results()), expected);
+}
+
+TEST_F(MergeTest, AUnitMeasuredTwiceAlikeIsKeptOnce) {
+  write_shard(dir_, 1, 0, {0, 1, 2});
+  write_shard(dir_, 2, 0, {2, 3});
+
+  const MergeReport report = merge_shards(dir_);
+
+  EXPECT_EQ(report.units_added, 4);
+  EXPECT_EQ(report.units_known, 1);
+}
+
+TEST_F(MergeTest, AUnitMeasuredTwiceDifferentlyIsAnErrorThatNamesBothShards) {
+  write_shard(dir_, 1, 0, {0, 1, 2});
+  ShardWriter writer = make_writer(2, 3);
+  writer.append(0, 2, example_hash(2), example_rows(7), 0.1);
+  writer.close();
+
+  const std::string message = error_of(ErrorKind::store, [&] { merge_shards(dir_); });
+
+  EXPECT_THAT(message, HasSubstr("unit 2 of round 0"));
+  EXPECT_THAT(message, HasSubstr("launch-1/shard-0.db"));
+  EXPECT_THAT(message, HasSubstr("launch-2/shard-3.db"));
+  EXPECT_EQ(finished_units(results(), 0), all_units(3));
+}
+
+TEST_F(MergeTest, TakesWhatALiveWriterCommittedAndTheRestLater) {
+  ShardWriter writer = make_writer(1, 0);
+  writer.append(0, 0, example_hash(0), example_rows(0), 0.1);
+  writer.commit();
+  writer.append(0, 1, example_hash(1), example_rows(1), 0.1);
+
+  const MergeReport first = merge_shards(dir_);
+  writer.append(0, 2, example_hash(2), example_rows(2), 0.1);
+  writer.close();
+  const MergeReport second = merge_shards(dir_);
+
+  EXPECT_EQ(first.units_added, 1);
+  EXPECT_EQ(second.units_added, 2);
+  EXPECT_EQ(second.units_known, 1);
+}
+
+TEST_F(MergeTest, SkipsAShardThatAnotherProcessLocks) {
+  write_shard(dir_, 1, 0, {0});
+  write_shard(dir_, 1, 1, {1});
+  const Connection holder(shard_path(dir_, 1, 0), Connection::Mode::write);
+  holder.exec("PRAGMA locking_mode=EXCLUSIVE");
+  holder.exec("BEGIN EXCLUSIVE");
+
+  const MergeReport report = merge_shards(dir_);
+
+  EXPECT_THAT(report.busy, ElementsAre("launch-1/shard-0.db"));
+  EXPECT_EQ(report.units_added, 1);
+}
+
+TEST_F(MergeTest, RefusesAShardOfAnotherStudy) {
+  ShardWriter(shard_path(dir_, 1, 0), "other-study", 1, 0).close();
+
+  const std::string message = error_of(ErrorKind::store, [&] { merge_shards(dir_); });
+
+  EXPECT_THAT(message, HasSubstr("shard-0.db: is a shard of study other-study"));
+}
+
+TEST_F(MergeTest, RefusesAShardOfANewerVersion) {
+  write_shard(dir_, 1, 0, {0});
+  Connection(shard_path(dir_, 1, 0), Connection::Mode::write).exec("PRAGMA user_version=99");
+
+  const std::string message = error_of(ErrorKind::store, [&] { merge_shards(dir_); });
+
+  EXPECT_THAT(message, HasSubstr("newer neurosweep (schema 99"));
+}
+
+TEST_F(MergeTest, BringsFailuresAlongOnce) {
+  ShardWriter writer = make_writer(1, 0);
+  writer.fail(0, 4, 1, error(ErrorKind::device, "out of memory"));
+  writer.fail(0, 4, 2, error(ErrorKind::device, "out of memory"));
+  writer.close();
+
+  const MergeReport first = merge_shards(dir_);
+  const MergeReport second = merge_shards(dir_);
+
+  EXPECT_EQ(first.failures_added, 2);
+  EXPECT_EQ(second.failures_added, 0);
+  const auto counts = failure_counts(results(), 0);
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts[0].unit, 4);
+  EXPECT_EQ(counts[0].attempts, 2);
+}
+
+TEST_F(MergeTest, IgnoresAShardThatWasNeverFinished) {
+  testing::write_file(dir_ + "/launch-1.txt", "not a launch");
+  std::filesystem::create_directories(dir_ + "/launch-1");
+  testing::write_file(dir_ + "/launch-1/shard-0.db.new", "half made");
+
+  EXPECT_EQ(merge_shards(dir_).shards, 0);
+}
+
+TEST(Merge, NeedsAStore) {
+  const TempDir dir;
+
+  const std::string message = error_of(ErrorKind::io, [&] { merge_shards(dir.path().native()); });
+
+  EXPECT_THAT(message, HasSubstr("results.db: is not there"));
+}
+
+}  // namespace
+}  // namespace neurosweep
