@@ -142,7 +142,14 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, Normalizer norma
       normalized_(select(tokens, true), spellings(select(tokens, true), normalizer_)) {
   for (const AddedToken& token : tokens) {
     if (token.special) special_.insert(token.id);
+    std::string& spelling = spellings_[token.id] = token.content;
+    if (token.normalized) normalizer_(spelling);
   }
+}
+
+const std::string* AddedTokens::spelling(std::int64_t id) const {
+  const auto found = spellings_.find(id);
+  return found == spellings_.end() ? nullptr : &found->second;
 }
 
 std::vector<AddedTokens::Part> AddedTokens::cut(std::string_view text) const {

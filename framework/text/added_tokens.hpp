@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -73,6 +74,8 @@ class AddedTokens {
   };
   std::vector<Part> cut(std::string_view text) const;
 
+  /// How decoding spells an added token, or null for other ids: normalised where the token is looked for so.
+  const std::string* spelling(std::int64_t id) const;
   bool is_special(std::int64_t id) const { return special_.contains(id); }
 
  private:
@@ -80,6 +83,7 @@ class AddedTokens {
   TokenFinder raw_;
   TokenFinder normalized_;
   std::unordered_set<std::int64_t> special_;
+  std::unordered_map<std::int64_t, std::string> spellings_;
 };
 
 }  // namespace neurosweep

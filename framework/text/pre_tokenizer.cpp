@@ -12,6 +12,7 @@ namespace {
 // The split of GPT-2: contractions, words, numbers and signs, each with the space before it.
 constexpr std::string_view kByteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+// Words and other signs, with \w as Rust's regex crate reads it: joiners belong to it.
 constexpr std::string_view kWhitespacePattern = R"([\w\x{200C}\x{200D}]+|[^\w\s\x{200C}\x{200D}]+)";
 
 using SharedRegex = std::shared_ptr<const Regex>;

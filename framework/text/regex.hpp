@@ -15,6 +15,7 @@ struct TextSpan {
 };
 
 /// A regular expression as tokenizer files write it (Oniguruma with Unicode), compiled by PCRE2. Safe in threads.
+/// Character classes are those of the Unicode version of the PCRE2 library (14 in PCRE2 10.42).
 class Regex {
  public:
   /// `origin` starts every message.

@@ -6,7 +6,8 @@
 namespace neurosweep {
 namespace {
 
-// PCRE2's own \s adds U+180E, and its \w leaves out marks and letter numbers.
+// PCRE2's own \s adds U+180E, and its \w leaves out marks, letter numbers and enclosed letters. Oniguruma's \w
+// holds the superscripts and fractions of Latin-1 too, but only outside of a class.
 constexpr std::string_view kSpace =
     R"(\x{09}-\x{0D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 constexpr std::string_view kNotSpace =
@@ -14,6 +15,7 @@ constexpr std::string_view kNotSpace =
     R"(\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{10FFFF})";
 constexpr std::string_view kWord =
     R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+constexpr std::string_view kLoneWord = R"(\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 constexpr std::string_view kHex = "0-9A-Fa-f";
 
 class DialectTranslator {
@@ -46,6 +48,11 @@ class DialectTranslator {
     at_ += 2;
   }
 
+  void replace_word(std::string_view open) {
+    const std::string set = fmt::format("{}{}", kWord, in_class_ ? "" : kLoneWord);
+    replace(set, open);
+  }
+
   [[noreturn]] void refuse(const char* what) const {
     throw input_error("{}: {} at offset {} of the pattern are not supported: {}", origin_, what, at_, pattern_);
   }
@@ -57,13 +64,13 @@ class DialectTranslator {
       case 'S':
         return in_class_ ? replace(kNotSpace, "") : replace(kSpace, "[^");
       case 'w':
-        return replace(kWord, "[");
+        return replace_word("[");
       case 'h':
         return replace(kHex, "[");
       case 'W':
       case 'H':
         if (in_class_) refuse("\\W and \\H within a class");
-        return look(1) == 'W' ? replace(kWord, "[^") : replace(kHex, "[^");
+        return look(1) == 'W' ? replace_word("[^") : replace(kHex, "[^");
       default:
         copy(2);
     }

@@ -118,7 +118,8 @@ std::string Tokenizer::decode(std::span<const std::int64_t> ids, SkipSpecialToke
   std::vector<std::string> tokens;
   for (const std::int64_t id : ids) {
     if (id < 0) throw input_error("token id {} is negative", id);
-    const std::string* text = parts_->vocabulary.text(id);
+    const std::string* text = parts_->added.spelling(id);
+    if (!text) text = parts_->vocabulary.text(id);
     if (!text) continue;
     if (skip == SkipSpecialTokens::yes && parts_->added.is_special(id)) continue;
     tokens.push_back(*text);

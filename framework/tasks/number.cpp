@@ -1,0 +1,177 @@
+#include "framework/tasks/number.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace neurosweep {
+namespace {
+
+constexpr std::string_view kUnicodeMinus = "\u2212";
+constexpr int kMaxExponentDigits = 4;
+constexpr double kRelativeTolerance = 1e-12;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// Reads one number from left to right.
+class NumberScanner {
+ public:
+  NumberScanner(std::string_view text, std::size_t begin) : text_(text), at_(begin) {}
+
+  // The number at `begin`, where a digit stands, or a point and a digit.
+  Number scan() {
+    Number number;
+    number.integer = scan_grouped();
+    if (look(0) == '.' && is_digit(look(1))) {
+      ++at_;
+      number.decimals = scan_digits();
+    }
+    scan_exponent(number);
+    scan_denominator(number);
+    number.integer.erase(0, std::min(number.integer.find_first_not_of('0'), number.integer.size()));
+    if (number.integer.empty()) number.integer.assign(1, '0');
+    number.decimals.resize(number.decimals.find_last_not_of('0') + 1);
+    return number;
+  }
+
+  std::size_t end() const { return at_; }
+
+ private:
+  char look(std::size_t ahead) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+
+  std::string scan_digits() {
+    std::string digits;
+    while (is_digit(look(0))) digits += text_[at_++];
+    return digits;
+  }
+
+  // "1,234,567": a comma belongs to the number when exactly three digits follow it.
+  std::string scan_grouped() {
+    std::string digits = scan_digits();
+    if (digits.empty() || digits.size() > 3) return digits;
+    while (look(0) == ',' && is_digit(look(1)) && is_digit(look(2)) && is_digit(look(3)) && !is_digit(look(4))) {
+      ++at_;
+      digits += scan_digits();
+    }
+    return digits;
+  }
+
+  void scan_exponent(Number& number) {
+    if (look(0) != 'e' && look(0) != 'E') return;
+    const std::size_t sign = look(1) == '-' || look(1) == '+' ? 1 : 0;
+    std::size_t digits = 0;
+    while (is_digit(look(1 + sign + digits))) ++digits;
+    if (digits == 0 || digits > kMaxExponentDigits || is_letter(look(1 + sign + digits))) return;
+    number.exponent = std::stoi(std::string(text_.substr(at_ + 1 + sign, digits)));
+    if (sign == 1 && look(1) == '-') number.exponent = -number.exponent;
+    at_ += 1 + sign + digits;
+  }
+
+  void scan_denominator(Number& number) {
+    if (look(0) != '/' || !is_digit(look(1))) return;
+    const std::size_t slash = at_++;
+    const std::string digits = scan_digits();
+    const bool is_plain = number.decimals.empty() && number.exponent == 0;
+    const bool is_date = look(0) == '/' || (look(0) == '.' && is_digit(look(1)));
+    if (is_plain && !is_date && digits.find_first_not_of('0') != std::string::npos) {
+      number.denominator = digits;
+    } else {
+      at_ = slash;
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_;
+};
+
+// Offset of the sign in front of a number, past a currency sign; npos where there is none.
+std::size_t find_sign(std::string_view text, std::size_t begin) {
+  if (begin > 0 && text[begin - 1] == '$') --begin;
+  std::size_t sign = std::string_view::npos;
+  if (begin > 0 && text[begin - 1] == '-') {
+    sign = begin - 1;
+  } else if (text.substr(0, begin).ends_with(kUnicodeMinus)) {
+    sign = begin - kUnicodeMinus.size();
+  } else {
+    return sign;
+  }
+  const char before = sign > 0 ? text[sign - 1] : ' ';
+  const bool subtracts = is_digit(before) || is_letter(before) || before == ')' || before == ']' || before == '}';
+  return subtracts ? std::string_view::npos : sign;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+long double value_of(const Number& number) {
+  long double value = std::stold(number.integer + "." + number.decimals + "0");
+  if (!number.denominator.empty()) value /= std::stold(number.denominator);
+  value *= std::pow(10.0L, number.exponent);
+  return number.negative ? -value : value;
+}
+
+bool is_plain(const Number& number) {
+  return number.denominator.empty() && number.exponent == 0;
+}
+bool is_zero(const Number& number) {
+  return number.integer == "0" && number.decimals.empty();
+}
+
+}  // namespace
+
+std::optional<Number> last_number(std::string_view text) {
+  std::optional<Number> last;
+  for (std::size_t at = 0; at < text.size();) {
+    const bool starts = is_digit(text[at]) || (text[at] == '.' && at + 1 < text.size() && is_digit(text[at + 1]));
+    if (!starts) {
+      ++at;
+      continue;
+    }
+    NumberScanner scanner(text, at);
+    last = scanner.scan();
+    last->negative = find_sign(text, at) != std::string_view::npos;
+    at = scanner.end();
+  }
+  return last;
+}
+
+std::optional<Number> whole_number(std::string_view text) {
+  std::string_view rest = trim(text);
+  const bool negative = rest.starts_with('-') || rest.starts_with(kUnicodeMinus);
+  if (negative) rest.remove_prefix(rest[0] == '-' ? 1 : kUnicodeMinus.size());
+  const bool starts = !rest.empty() && (is_digit(rest[0]) || (rest[0] == '.' && rest.size() > 1 && is_digit(rest[1])));
+  if (!starts) return std::nullopt;
+  NumberScanner scanner(rest, 0);
+  Number number = scanner.scan();
+  number.negative = negative;
+  if (scanner.end() != rest.size()) return std::nullopt;
+  return number;
+}
+
+bool same_number(const Number& a, const Number& b) {
+  if (is_plain(a) && is_plain(b)) {
+    const bool same_sign = a.negative == b.negative || (is_zero(a) && is_zero(b));
+    return same_sign && a.integer == b.integer && a.decimals == b.decimals;
+  }
+  const long double x = value_of(a);
+  const long double y = value_of(b);
+  return std::abs(x - y) <= kRelativeTolerance * std::max(std::abs(x), std::abs(y));
+}
+
+std::string to_text(const Number& number) {
+  std::string text = number.negative && !is_zero(number) ? "-" : "";
+  text += number.integer;
+  if (!number.decimals.empty()) text.append(".").append(number.decimals);
+  if (number.exponent != 0) text.append("e").append(std::to_string(number.exponent));
+  if (!number.denominator.empty()) text.append("/").append(number.denominator);
+  return text;
+}
+
+}  // namespace neurosweep
