@@ -39,7 +39,7 @@ StoppedRun run_and_stop_on(int stopping_rank, std::int64_t units) {
 
 void expect_no_unit_lost(const StoppedRun& run, std::int64_t units) {
   EXPECT_TRUE(run.result.stopped);
-  EXPECT_LT(run.result.done, units);
+  EXPECT_LT(run.result.done, units / 2);
   if (Comm::world().rank() != 0) return;
   EXPECT_EQ(static_cast<std::int64_t>(run.ran.size()), run.result.done);
   EXPECT_EQ(std::adjacent_find(run.ran.begin(), run.ran.end()), run.ran.end());
@@ -55,15 +55,15 @@ TEST(DispatcherStop, ARequestOnTheLastRankStopsEveryRank) {
 
 TEST(DispatcherStop, UnitsThatWereNotStartedAreRunByTheNextCall) {
   const Comm comm = Comm::world();
-  const StoppedRun first = run_and_stop_on(comm.size() - 1, 300);
+  const StoppedRun first = run_and_stop_on(comm.size() - 1, 1000);
   std::vector<std::int64_t> left;
-  const auto all = numbered(300);
+  const auto all = numbered(1000);
   std::set_difference(all.begin(), all.end(), first.ran.begin(), first.ran.end(), std::back_inserter(left));
   const auto run_one = [](std::int64_t) { return UnitOutcome::done; };
 
   const DispatchResult second = run_units(comm, left, run_one, StopToken(), nullptr);
 
-  EXPECT_EQ(first.result.done + second.done, 300);
+  EXPECT_EQ(first.result.done + second.done, 1000);
   EXPECT_FALSE(second.stopped);
 }
 
@@ -82,7 +82,7 @@ TEST(DispatcherStop, ARequestBeforeTheRoundOnOneRankStartsNothingThere) {
   const DispatchResult result = run_units(comm, numbered(2000), run_one, stop, nullptr);
 
   EXPECT_TRUE(result.stopped);
-  EXPECT_LT(result.done, 2000);
+  EXPECT_LT(result.done, 1000);
   if (asked) {
     EXPECT_EQ(mine, 0);
   }
