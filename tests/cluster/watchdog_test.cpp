@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "framework/base/error.hpp"
 
 namespace neurosweep {
@@ -35,13 +37,16 @@ TEST(Watchdog, UnitsWithinTheirDeadlineAreLeftAlone) {
 }
 
 TEST(Watchdog, TimeBetweenUnitsDoesNotCount) {
-  UnitWatchdog watchdog(300ms, 0);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto rest_after_a_unit = [] {
+    UnitWatchdog watchdog(300ms, 0);
+    watchdog.begin_unit(1);
+    watchdog.end_unit();
+    std::this_thread::sleep_for(600ms);
+    std::_Exit(0);
+  };
 
-  watchdog.begin_unit(1);
-  watchdog.end_unit();
-  std::this_thread::sleep_for(600ms);
-
-  SUCCEED();
+  EXPECT_EXIT(rest_after_a_unit(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
