@@ -41,29 +41,29 @@ def arith(rng, d):
 
 
 def variables(rng, d):
-    """d assignments, some of them overwriting; the value of one variable is asked."""
-    names = rng.sample(LETTERS, rng.randint(3, 4))
+    """d assignments, each to a new variable; the value of one of them is asked."""
+    names = rng.sample(LETTERS, d)
     state, question, steps = {}, [], []
-    for i in range(d):
-        target = names[i] if i < 2 else rng.choice(names)
+    for target in names:
         known = list(state)
         kind = min(len(known), rng.choice((0, 1, 1, 1, 2, 2)))
+        op = rng.choice("+-")
         if kind == 0:
             value = rng.randrange(10)
             text = work = f"{value}"
         elif kind == 1:
-            op, a, b = rng.choice("+-"), rng.choice(known), rng.randrange(1, 10)
+            a, b = rng.choice(known), rng.randrange(1, 10)
             value, text = apply(op, state[a], b), f" {a}{op}{b}"
             work = f"{state[a]}{op}{b}={value}"
         else:
-            op, (a, b) = rng.choice("+-"), rng.sample(known, 2)
+            a, b = rng.sample(known, 2)
             value, text = apply(op, state[a], state[b]), f" {a}{op} {b}"
             work = f"{state[a]}{op}{state[b]}={value}"
         state[target] = value
         question.append(f" {target}={text}")
         steps.append(f" {target}={work}")
-    asked = rng.choice(list(state))
-    return (f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}", str(state[asked]))
+    asked = rng.choice(names)
+    return f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}", str(state[asked])
 
 
 def sort(rng, d):
@@ -98,14 +98,14 @@ def brackets(rng, d):
 
 
 def compare(rng, d):
-    """Order d names from d - 1 neighbouring comparisons in shuffled order."""
+    """Order d names from d - 1 shuffled comparisons, some reversed, and the least."""
     order = rng.sample(NAMES, d)
     facts = []
     for a, b in zip(order, order[1:]):
-        facts.append(f" {a} < {b}" if rng.random() < 0.5 else f" {b} > {a}")
+        facts.append(f" {a} < {b}" if rng.random() < 0.7 else f" {b} > {a}")
     rng.shuffle(facts)
     links = ",".join(f" {a} < {b}" for a, b in zip(order, order[1:]))
-    return f"order:{','.join(facts)}", f"least {order[0]};{links}", " ".join(order)
+    return f"order:{','.join(facts)}; least {order[0]}", f"so{links}", " ".join(order)
 
 
 FAMILIES = {f.__name__: f for f in (arith, variables, sort, brackets, compare)}
@@ -116,7 +116,7 @@ TRAINING = {  # difficulties of the training stream, uniform
     "brackets": range(9, 21),
     "compare": range(4, 9),
 }
-WEIGHTS = {"arith": 2, "variables": 3, "sort": 2, "brackets": 1, "compare": 3}  # of training
+WEIGHTS = {"arith": 3, "variables": 6, "sort": 4, "brackets": 3, "compare": 4}  # of training
 FILES = {  # difficulties of the task files, uniform, the same for every split
     "arith": range(3, 11),
     "variables": range(3, 7),

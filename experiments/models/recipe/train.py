@@ -26,11 +26,11 @@ SHARED = {"bos_token_id": None, "tie_word_embeddings": True}
 LLAMA = {"max_position_embeddings": 128, "rope_theta": 10000.0, "rms_norm_eps": 1e-6}
 MODELS = {
     "reasoner-small": (LlamaForCausalLM, LlamaConfig, {
-        **LLAMA, "hidden_size": 96, "num_hidden_layers": 3, "intermediate_size": 256,
+        **LLAMA, "hidden_size": 96, "num_hidden_layers": 4, "intermediate_size": 256,
         "num_attention_heads": 4, "num_key_value_heads": 2}),
     "reasoner-large": (Qwen3ForCausalLM, Qwen3Config, {
-        **LLAMA, "hidden_size": 160, "num_hidden_layers": 5, "intermediate_size": 448,
-        "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 32}),
+        **LLAMA, "hidden_size": 128, "num_hidden_layers": 6, "intermediate_size": 384,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32}),
     "reasoner-gpt2": (GPT2LMHeadModel, GPT2Config, {
         "n_embd": 128, "n_layer": 4, "n_inner": 512, "n_head": 4, "n_positions": 128,
         "embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0}),
@@ -95,12 +95,16 @@ def optimizer_of(model, lr, decay):
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-8, fused=True)
 
 
-def rate(step, steps, warmup):
-    """Share of the peak learning rate: linear warm-up, cosine to five per cent."""
+def rate(step, steps, warmup, cooldown):
+    """Share of the peak learning rate: linear warm-up, plateau, cosine to two per cent.
+
+    A checkpoint taken on the plateau may be resumed with another number of steps;
+    the result is that of a run with this number from the start.
+    """
     if step < warmup:
         return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+    done = max(0.0, (step - steps + cooldown) / cooldown)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def save(model, tokenizer_dir, out, dtype):
@@ -125,11 +129,13 @@ def main():
     parser.add_argument("--rows", type=int, default=24, help="packed rows per step")
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--warmup", type=int, default=200)
+    parser.add_argument("--cooldown", type=int, default=1500, help="steps of the cosine")
     parser.add_argument("--decay", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--resume", action="store_true", help="from the last state of --out")
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
@@ -140,11 +146,19 @@ def main():
     batches = packed_batches(encoded_stream(tokenizer, end, args.seed), args.rows, end)
     tasks = load_tasks(args.tasks, "validate")
     forward = torch.compile(model) if args.compile else model
-    started, seen, recent = time.time(), 0, []
+    state_file, first = args.out / "state.pt", 0
+    if args.resume:
+        state = torch.load(state_file)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["step"]
+        for _ in range(first):
+            next(batches)
+    started, seen, recent = time.time(), first * args.rows * ROW, []
     print(json.dumps({"model": args.model, "parameters": model.num_parameters()}), flush=True)
-    for step in range(1, args.steps + 1):
+    for step in range(first + 1, args.steps + 1):
         for group in optimizer.param_groups:
-            group["lr"] = args.lr * rate(step - 1, args.steps, args.warmup)
+            group["lr"] = args.lr * rate(step - 1, args.steps, args.warmup, args.cooldown)
         tokens, positions, mask, targets = next(batches)
         logits = forward(input_ids=tokens, position_ids=positions, attention_mask=mask,
                          use_cache=False).logits
@@ -161,11 +175,13 @@ def main():
                               "seconds": round(time.time() - started)}), flush=True)
             recent = []
         if step % args.every == 0 or step == args.steps:
-            scores = {f: round(accuracy(model, tokenizer, items[:100]), 3)
+            scores = {f: round(accuracy(model, tokenizer, items[:60]), 3)
                       for f, items in tasks.items()}
             print(json.dumps({"step": step, "accuracy": scores,
                               "seconds": round(time.time() - started)}), flush=True)
             save(model, args.tokenizer, args.out, getattr(torch, args.dtype))
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                        "step": step}, state_file)
 
 
 if __name__ == "__main__":
