@@ -13,6 +13,7 @@
 #include "framework/base/log.hpp"
 #include "framework/model/arch_table.hpp"
 #include "framework/model/checkpoint.hpp"
+#include "framework/model/torch_errors.hpp"
 
 namespace neurosweep {
 namespace {
@@ -180,12 +181,8 @@ class WeightReader {
 }  // namespace
 
 Weights read_weights(const std::string& dir, const ArchSpec& arch, const WeightOptions& options) {
-  try {
-    return WeightReader(dir, arch, options).read();
-  } catch (const c10::Error& why) {
-    throw error(ErrorKind::device, "{}: cannot load the weights onto {} ({})", dir, options.device.str(),
-                why.what_without_backtrace());
-  }
+  const std::string doing = fmt::format("{}: loading the weights onto {}", dir, options.device.str());
+  return guard_torch(doing.c_str(), [&] { return WeightReader(dir, arch, options).read(); });
 }
 
 std::string hash_checkpoint(const std::string& dir) {
