@@ -48,6 +48,8 @@ struct WeightOptions {
 };
 
 /// Loads DIR/model.safetensors, or the shards named by DIR/model.safetensors.index.json, memory-mapped.
+/// A weight that has the asked type and device in the file stays on the map: processes on one host share its pages
+/// until one writes to it. Leave the files in place while a process runs.
 ///   throws  Error{input}: missing tensor (by its name in the file), wrong shape (expected and found), unsupported
 ///   dtype,
 ///           truncated or corrupt file, a NaN or Inf in a weight; Error{io}: unreadable
