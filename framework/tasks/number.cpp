@@ -20,7 +20,7 @@ bool is_letter(char c) {
 /// Reads one number from left to right.
 class NumberScanner {
  public:
-  NumberScanner(std::string_view text, std::size_t begin) : text_(text), at_(begin) {}
+  NumberScanner(std::string_view text, std::size_t begin) : text_(text), begin_(begin), at_(begin) {}
 
   // The number at `begin`, where a digit stands, or a point and a digit.
   Number scan() {
@@ -76,8 +76,9 @@ class NumberScanner {
     const std::size_t slash = at_++;
     const std::string digits = scan_digits();
     const bool is_plain = number.decimals.empty() && number.exponent == 0;
-    const bool is_date = look(0) == '/' || (look(0) == '.' && is_digit(look(1)));
-    if (is_plain && !is_date && digits.find_first_not_of('0') != std::string::npos) {
+    const bool is_date = look(0) == '/' || (begin_ > 0 && text_[begin_ - 1] == '/');
+    const bool is_decimal = look(0) == '.' && is_digit(look(1));
+    if (is_plain && !is_date && !is_decimal && digits.find_first_not_of('0') != std::string::npos) {
       number.denominator = digits;
     } else {
       at_ = slash;
@@ -85,6 +86,7 @@ class NumberScanner {
   }
 
   std::string_view text_;
+  std::size_t begin_;
   std::size_t at_;
 };
 

@@ -1,8 +1,10 @@
 #include "framework/text/bpe.hpp"
 
+#include <functional>
 #include <queue>
 
 #include "framework/base/error.hpp"
+#include "framework/text/part_table.hpp"
 #include "framework/text/utf8.hpp"
 
 namespace neurosweep {
@@ -92,7 +94,7 @@ class Bpe::Word {
 
 Bpe::Bpe(const Json& spec, const std::string& origin)
     : origin_(origin),
-      vocabulary_(require<Json>(spec, "vocab", origin), origin + ".vocab"),
+      vocabulary_(require_part(spec, "vocab", origin), origin + ".vocab"),
       fuses_unknown_(optional_or<bool>(spec, "fuse_unk", false, origin)),
       byte_fallback_(optional_or<bool>(spec, "byte_fallback", false, origin)),
       ignores_merges_(optional_or<bool>(spec, "ignore_merges", false, origin)) {
@@ -106,7 +108,7 @@ Bpe::Bpe(const Json& spec, const std::string& origin)
     unknown_ = vocabulary_.find(token);
     if (!unknown_) throw input_error("{}: unk_token '{}' is not in the vocabulary", origin, token);
   }
-  read_merges(require<Json>(spec, "merges", origin));
+  read_merges(require_part(spec, "merges", origin));
 }
 
 std::uint64_t Bpe::pair_key(TokenId left, TokenId right) {
@@ -141,7 +143,9 @@ void Bpe::add_merge(const std::string& left, const std::string& right, std::int3
     if (!id) throw input_error("{}: merges[{}]: token '{}' is not in the vocabulary", origin_, rank, token);
     return *id;
   };
-  merges_.insert_or_assign(pair_key(known(left), known(right)), Merge{rank, known(left + right)});
+  const TokenId left_id = known(left);
+  const TokenId right_id = known(right);
+  merges_.insert_or_assign(pair_key(left_id, right_id), Merge{rank, known(left + right)});
 }
 
 const Bpe::Merge* Bpe::find_merge(TokenId left, TokenId right) const {

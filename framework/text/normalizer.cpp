@@ -80,12 +80,6 @@ constexpr PartKind<Normalizer> kNormalizers[] = {
 
 }  // namespace
 
-std::string pattern_of(const Json& spec, const std::string& origin) {
-  const auto pattern = require<Json>(spec, "pattern", origin);
-  if (find_key(pattern, "Regex", origin)) return require<std::string>(pattern, "Regex", origin);
-  return literal_pattern(require<std::string>(pattern, "String", origin));
-}
-
 Normalizer make_normalizer(const Json& spec, const std::string& origin) {
   if (spec.is_null()) return [](std::string&) {};
   return make_part<Normalizer>(kNormalizers, spec, origin);

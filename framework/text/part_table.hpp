@@ -2,12 +2,16 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include <fmt/ranges.h>
 
 #include "framework/config/json.hpp"
 
 namespace neurosweep {
+
+/// The value of a key that must be there, in place: vocabularies are too large to copy.
+const Json& require_part(const Json& object, std::string_view key, const std::string& origin);
 
 /// A row of a table of tokenizer parts: the "type" in the file, and how to make the part from its object.
 template <class Part>
@@ -33,14 +37,14 @@ Part make_part(std::span<const PartKind<Part>> kinds, const Json& spec, const st
 template <class Part>
 std::vector<Part> make_parts(Part (*make)(const Json&, const std::string&), const Json& spec, const char* key,
                              const std::string& origin) {
-  const Json list = require<Json>(spec, key, origin);
+  const Json& list = require_part(spec, key, origin);
   if (!list.is_array()) throw input_error("{}: key '{}' must be an array, found {}", origin, key, list.type_name());
   std::vector<Part> parts;
   for (const Json& item : list) parts.push_back(make(item, fmt::format("{}.{}[{}]", origin, key, parts.size())));
   return parts;
 }
 
-/// The source of a {"String": ...} or {"Regex": ...} object.
+/// The regular expression of a part's "pattern", {"String": ...} or {"Regex": ...}.
 std::string pattern_of(const Json& spec, const std::string& origin);
 
 }  // namespace neurosweep

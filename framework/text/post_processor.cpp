@@ -10,7 +10,7 @@ SpecialFrame read_byte_level(const Json&, const std::string&) {
 }
 
 SpecialFrame read_template(const Json& spec, const std::string& origin) {
-  const auto single = require<Json>(spec, "single", origin);
+  const Json& single = require_part(spec, "single", origin);
   const auto tokens = optional_or<Json>(spec, "special_tokens", Json::object(), origin);
   SpecialFrame frame;
   int texts = 0;
@@ -19,8 +19,8 @@ SpecialFrame read_template(const Json& spec, const std::string& origin) {
       ++texts;
       continue;
     }
-    const auto name = require<std::string>(require<Json>(item, "SpecialToken", origin), "id", origin);
-    const auto ids = require<std::vector<std::int64_t>>(require<Json>(tokens, name, origin), "ids", origin);
+    const auto name = require<std::string>(require_part(item, "SpecialToken", origin), "id", origin);
+    const auto ids = require<std::vector<std::int64_t>>(require_part(tokens, name, origin), "ids", origin);
     auto& side = texts == 0 ? frame.before : frame.after;
     side.insert(side.end(), ids.begin(), ids.end());
   }

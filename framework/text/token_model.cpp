@@ -10,7 +10,7 @@ namespace {
 class WordLevel : public TokenModel {
  public:
   WordLevel(const Json& spec, const std::string& origin)
-      : vocabulary_(require<Json>(spec, "vocab", origin), origin + ".vocab"),
+      : vocabulary_(require_part(spec, "vocab", origin), origin + ".vocab"),
         unknown_(vocabulary_.find(optional_or<std::string>(spec, "unk_token", "", origin))),
         origin_(origin) {}
 

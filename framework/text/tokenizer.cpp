@@ -4,6 +4,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/text/added_tokens.hpp"
+#include "framework/text/part_table.hpp"
 #include "framework/text/post_processor.hpp"
 #include "framework/text/token_decoder.hpp"
 #include "framework/text/token_model.hpp"
@@ -40,7 +41,7 @@ struct Tokenizer::Parts {
 
   Parts(const Json& file, const std::string& origin)
       : path(origin),
-        model(make_token_model(require<Json>(file, "model", origin), origin + ": model")),
+        model(make_token_model(require_part(file, "model", origin), origin + ": model")),
         vocabulary(model->vocabulary()),
         added(read_added(file), make_normalizer(part_of(file, "normalizer", origin), origin + ": normalizer")),
         pre_tokenizer(make_pre_tokenizer(part_of(file, "pre_tokenizer", origin), origin + ": pre_tokenizer")),
