@@ -50,8 +50,8 @@ CriticalSet read_critical_set(const Database& db, const std::string& experiment,
                                   [&](const CriticalSet& set) { return set.model == model && set.task == task; });
   if (found == sets.end()) {
     throw input_error(
-        "{}: experiment '{}' has no critical set of model '{}' for task '{}' (sets there: {}): run it on more prompts, "
-        "or raise fdr or top",
+        "{}: experiment '{}' has no critical set of model '{}' for task '{}' (sets there: {}): run it on more "
+        "prompts, or raise fdr or top",
         db.path(), experiment, model, task, names_of(sets));
   }
   return std::move(*found);

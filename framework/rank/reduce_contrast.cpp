@@ -64,8 +64,8 @@ void append_rows(ContrastRows& rows, const ContrastSpec& spec, const ModelRow& m
 std::string no_pair_line(const ContrastSpec& spec, const std::string& model, const std::string& task,
                          std::int64_t traces) {
   return fmt::format(
-      "contrast '{}': model '{}' task '{}' has no item with both a correct and an incorrect trace ({} usable traces in "
-      "'{}'): raise attempts or temperature, or take items of middling difficulty",
+      "contrast '{}': model '{}' task '{}' has no item with both a correct and an incorrect trace ({} usable traces "
+      "in '{}'): raise attempts or temperature, or take items of middling difficulty",
       spec.experiment, model, task, traces, spec.trace_experiment);
 }
 

@@ -7,8 +7,8 @@ namespace neurosweep {
 
 void write_failures(std::ostream& out, const Database& db) {
   Statement rows = db.connection().prepare(
-      "SELECT experiment, kind, count(*), sum(done_since), sum(attempts), min(message) FROM failures "
-      "GROUP BY experiment, kind ORDER BY experiment, kind");
+      "SELECT experiment, kind, count(*), sum(done_since), sum(attempts), min(message) FROM failures GROUP BY "
+      "experiment, kind ORDER BY experiment, kind");
   MarkdownTable table({"experiment", "kind", "units", "of them measured since", "failed attempts", "first message"});
   while (rows.step()) {
     table.add({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4), rows.text(5)});

@@ -67,8 +67,7 @@ void write_verdicts(std::ostream& out, const Database& db, const Place& place) {
                fmt::format("{}", verdicts.control_means.size()), number_text(low), number_text(middle)});
   }
   out << "How many neurons passed, and what suppressing randomly drawn neurons does beside them (effects in units of "
-         "the "
-         "metric, mean over items).\n\n";
+         "the metric, mean over items).\n\n";
   table.write(out);
 }
 
@@ -93,8 +92,7 @@ void write_top(std::ostream& out, const Database& db, const Place& place) {
   }
   if (table.empty()) return;
   out << "The most harmful suppressions over all tasks together (task `*`), most harmful first. Intervals are Student "
-         "t "
-         "over items; q is p adjusted over all candidates (Benjamini-Hochberg).\n\n";
+         "t over items; q is p adjusted over all candidates (Benjamini-Hochberg).\n\n";
   table.write(out);
   if (critical == 0) {
     out << "**No neuron of this list is shown to be critical.** Its effects are within what chance or random neurons "
@@ -109,12 +107,10 @@ void write_neurons(std::ostream& out, const Database& db) {
   if (places.empty()) return;
   out << "## Neurons whose suppression hurts\n\n"
       << "An effect is the metric with the neuron suppressed minus the metric untouched, on the same item; negative "
-         "means "
-         "that the neuron was needed. Log-probabilities are natural logarithms. A neuron is called critical when three "
-         "things hold: its q is at most the study's false discovery rate, its mean effect is negative, and that mean "
-         "is "
-         "below the low quantile of the random controls. It is \"general\" when it is critical in several tasks, "
-         "\"specific\" in fewer.\n\n";
+         "means that the neuron was needed. Log-probabilities are natural logarithms. A neuron is called critical "
+         "when three things hold: its q is at most the study's false discovery rate, its mean effect is negative, and "
+         "that mean is below the low quantile of the random controls. It is \"general\" when it is critical in "
+         "several tasks, \"specific\" in fewer.\n\n";
   for (const Place& place : places) {
     out << fmt::format("### Model {}, {} (experiment {})\n\n", place.model, place.metric, place.experiment);
     write_verdicts(out, db, place);

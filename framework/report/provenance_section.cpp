@@ -8,13 +8,7 @@ namespace neurosweep {
 namespace {
 
 void write_study(std::ostream& out, const StudyRow& study) {
-  out << "# Study " << study.name << "\n\n"
-      << "This report says which MLP neurons of each model its reasoning hangs on, as shown by suppressing them, and "
-         "how "
-         "sure the numbers are. A neuron is one coordinate of the vector that a layer's down projection multiplies; it "
-         "is named by its layer and its place in the layer, both from 0. Every number comes from `results.db`; "
-         "`neurosweep query` opens it.\n\n"
-      << "## Where the numbers come from\n\nThe study file, seed and programs that made this store.\n\n";
+  out << "## Where the numbers come from\n\nThe study file, seed and programs that made this store.\n\n";
   MarkdownTable table({"what", "value"});
   table.add({"study", study.name});
   table.add({"study id", study.study_id});

@@ -29,8 +29,7 @@ QueryResult rank_table(const Database& db, const RankTableSpec& spec) {
   if (table.rows.empty()) {
     throw input_error(
         "{}: no ranked neuron fits (experiment '{}', model '{}', task '{}', metric '{}'; '' is any): run a sweep, or "
-        "name "
-        "others: neurosweep query DIR \"SELECT DISTINCT experiment, model, task, metric FROM neuron_effect\"",
+        "name others: neurosweep query DIR \"SELECT DISTINCT experiment, model, task, metric FROM neuron_effect\"",
         db.path(), spec.experiment, spec.model, spec.task, spec.metric);
   }
   return table;

@@ -9,6 +9,7 @@
 namespace neurosweep {
 
 void write_report(std::ostream& out, const Database& db) {
+  write_findings(out, db);
   write_provenance(out, db);
   write_traces(out, db);
   write_contrast(out, db);

@@ -8,6 +8,7 @@ namespace neurosweep {
 
 // Chapters of the report; each writes nothing when the store holds nothing for it.
 
+void write_findings(std::ostream& out, const Database& db);
 void write_provenance(std::ostream& out, const Database& db);
 void write_traces(std::ostream& out, const Database& db);
 void write_contrast(std::ostream& out, const Database& db);

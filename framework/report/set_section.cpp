@@ -41,18 +41,16 @@ void write_logprobs(std::ostream& out, const Database& db, const std::string& ex
   }
   if (table.empty()) return;
   out << "Change of the log-probability of the reference reasoning under each set, natural logarithm, mean over the "
-         "items of all "
-         "tasks; interval by BCa bootstrap, p by Wilcoxon's signed-rank test.\n\n";
+         "items of all tasks; interval by BCa bootstrap, p by Wilcoxon's signed-rank test.\n\n";
   table.write(out);
 }
 
 /// Random sets under which accuracy was above that under the critical set.
 std::string beaten_text(const Database& db, const SetContrastRow& contrast) {
   Statement count = db.connection().prepare(
-      "SELECT count(*) FROM set_effect AS s JOIN set_effect AS c ON c.experiment = s.experiment AND c.model = s.model "
-      "AND "
-      "c.task = s.task AND c.set_name = 'critical' WHERE s.experiment = ? AND s.model = ? AND s.task = ? AND "
-      "s.set_name LIKE 'random-%' AND s.accuracy > c.accuracy");
+      "SELECT count(*) FROM set_effect AS s JOIN set_effect AS c ON c.experiment = s.experiment AND c.model = "
+      "s.model AND c.task = s.task AND c.set_name = 'critical' WHERE s.experiment = ? AND s.model = ? AND s.task = ? "
+      "AND s.set_name LIKE 'random-%' AND s.accuracy > c.accuracy");
   count.bind(1, contrast.experiment);
   count.bind(2, contrast.model);
   count.bind(3, contrast.task);
@@ -81,9 +79,9 @@ void write_against_random(std::ostream& out, const Database& db, const std::stri
   }
   out << "The critical set against random sets with as many neurons in every layer, on the same items. Difference = "
          "accuracy under the critical set minus mean accuracy under the random sets, in points; interval by BCa "
-         "bootstrap, "
-         "p by sign-flip permutation, both over items; q is p adjusted over this table. \"Beats\" counts random sets "
-         "that hurt less than the critical set.\n\n";
+         "bootstrap, p by sign-flip permutation, both over items; q is p adjusted over this table. \"Beats\" counts "
+         "random sets that hurt less than the critical set: p speaks for other items, \"beats\" for other random "
+         "sets.\n\n";
   MarkdownTable table({"model", "task", "items", "critical", "random", "difference", "95 % interval", "p", "q", "beats",
                        "critical set is"});
   const std::vector<double> q = adjusted(rows);
@@ -99,15 +97,13 @@ void write_against_random(std::ostream& out, const Database& db, const std::stri
   table.write(out);
   if (shown == 0) {
     out << "**Suppressing the critical set is not shown to hurt accuracy more than suppressing random neurons.** "
-           "Either it "
-           "does not, or there are too few items to see it.\n\n";
+           "Either it does not, or there are too few items to see it.\n\n";
   }
 }
 
 void write_power(std::ostream& out, const Database& db, const std::string& experiment) {
-  out << "What so many items can show: the smallest change in accuracy that McNemar's test can call significant at 5 % "
-         "even "
-         "if every changed item changes the same way, and the true change it finds with 80 % probability.\n\n";
+  out << "What so many items can show: the smallest change in accuracy that McNemar's test can call significant at 5 "
+         "% even if every changed item changes the same way, and the true change it finds with 80 % probability.\n\n";
   MarkdownTable table({"model", "task", "items", "smallest significant change", "change found with 80 % probability"});
   for (const SetEffectRow& row : effects_of(db, experiment, "AND set_name = 'critical' ORDER BY model, task")) {
     const double least = least_significant_change(row.n, kAlpha);
@@ -121,11 +117,9 @@ void write_power(std::ostream& out, const Database& db, const std::string& exper
 /// Items that chose the neurons and also test them make the test too favourable.
 void write_reuse(std::ostream& out, const Database& db, const std::string& experiment) {
   Statement count = db.connection().prepare(
-      "SELECT count(*), total(EXISTS (SELECT 1 FROM effect_block AS e WHERE e.model = o.model AND e.task = o.task AND "
-      "e.item = o.item) OR EXISTS (SELECT 1 FROM activation_mean JOIN trace AS t USING (round_id, unit, seq) WHERE "
-      "t.model = o.model AND t.task = o.task AND t.item = o.item)) FROM (SELECT DISTINCT model, task, item FROM "
-      "outcome "
-      "JOIN round USING (round_id) WHERE experiment = ?) AS o");
+      "SELECT count(*), total((model, task, item) IN (SELECT model, task, item FROM effect_block UNION SELECT model, "
+      "task, item FROM activation_mean JOIN trace USING (round_id, unit, seq))) FROM (SELECT DISTINCT model, task, "
+      "item FROM outcome JOIN round USING (round_id) WHERE experiment = ?)");
   count.bind(1, experiment);
   count.step();
   double reused = 0;
@@ -136,8 +130,7 @@ void write_reuse(std::ostream& out, const Database& db, const std::string& exper
   }
   out << fmt::format(
       "**{:.0f} of these {} (model, item) pairs were also used to choose the neurons**, which favours the critical "
-      "set; the "
-      "random sets do not share that advantage.\n\n",
+      "set; the random sets do not share that advantage.\n\n",
       reused, count.integer(0));
 }
 

@@ -110,10 +110,8 @@ void write_traces(std::ostream& out, const Database& db) {
   const std::uint64_t seed = static_cast<std::uint64_t>(db.study().seed);
   out << "## How often the models reason correctly\n\n"
       << "Accuracy of the sampled reasoning traces, untouched, averaged within an item, then over items. The 95 % "
-         "interval "
-         "is a BCa bootstrap over items, for traces of one item are not independent. Only items with both a correct "
-         "and "
-         "an incorrect trace can be contrasted.\n\n";
+         "interval is a BCa bootstrap over items, for traces of one item are not independent. Only items with both a "
+         "correct and an incorrect trace can be contrasted.\n\n";
   MarkdownTable table({"experiment", "model", "task", "items", "traces", "accuracy", "95 % interval",
                        "items with both outcomes", "tokens per trace"});
   for (const auto& [place, summary] : summaries) {
@@ -146,13 +144,10 @@ void write_contrast(std::ostream& out, const Database& db) {
   if (table.empty()) return;
   out << "## Neurons that differ between correct and incorrect traces\n\n"
       << "For each neuron the mean activation over a correct trace minus that over an incorrect trace of the same "
-         "item, "
-         "averaged over pairs (arXiv:2601.19847, eq. 1). \"Change sign\" counts neurons whose mean activation has "
-         "opposite "
-         "signs in the two (eq. 2); the largest differences are selected. A difference is no proof: \"proved "
-         "critical\" "
-         "counts the selected neurons whose suppression passed the tests of the next chapter. Task `*` pools all "
-         "tasks.\n\n";
+         "item, averaged over pairs (arXiv:2601.19847, eq. 1). \"Change sign\" counts neurons whose mean activation "
+         "has opposite signs in the two (eq. 2); the largest differences are selected. A difference is no proof: "
+         "\"proved critical\" counts the selected neurons whose suppression passed the tests of the next chapter. "
+         "Task `*` pools all tasks.\n\n";
   table.write(out);
   write_overlap(out, contrasts);
 }
