@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -120,8 +121,9 @@ at::Tensor attend(const ArchSpec& arch, const at::Tensor& qk, const at::Tensor& 
     keys = keys.transpose(1, 2);
     values = values.transpose(1, 2);
   }
+  const auto mask = plan.mask.defined() ? std::optional<at::Tensor>(plan.mask) : std::nullopt;
   const at::Tensor folded =
-      at::scaled_dot_product_attention(q, keys, values, plan.mask, /*dropout_p=*/0.0, !plan.mask.defined());
+      at::scaled_dot_product_attention(q, keys, values, mask, /*dropout_p=*/0.0, /*is_causal=*/!mask.has_value());
   return unfold_queries(folded, plan.T, arch.H);
 }
 
