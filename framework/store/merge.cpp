@@ -135,7 +135,8 @@ void quarantine(const ShardFile& file, const Error& why, MergeReport& report) {
   fs::rename(file.path, file.path + ".corrupt", failure);
   if (failure) throw error(ErrorKind::io, "{}: cannot be renamed ({})", file.path, failure.message());
   for (const char* journal : {"-wal", "-shm", "-journal"}) {
-    if (fs::exists(file.path + journal)) fs::rename(file.path + journal, file.path + ".corrupt" + journal, failure);
+    if (fs::exists(file.path + journal, failure))
+      fs::rename(file.path + journal, file.path + ".corrupt" + journal, failure);
   }
   report.quarantined.push_back(file.name);
 }

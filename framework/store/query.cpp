@@ -12,17 +12,9 @@ namespace neurosweep {
 
 namespace {
 
-// Lets a query read tables and call functions, and nothing else.
-int allow_reading(void*, int action, const char*, const char*, const char*, const char*) {
-  switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_READ:
-    case SQLITE_FUNCTION:
-    case SQLITE_RECURSIVE:
-      return SQLITE_OK;
-    default:
-      return SQLITE_DENY;
-  }
+// Keeps a query to this store: attaching is the one way out that counts as reading.
+int refuse_attach(void*, int action, const char*, const char*, const char*, const char*) {
+  return action == SQLITE_ATTACH || action == SQLITE_DETACH ? SQLITE_DENY : SQLITE_OK;
 }
 
 // Facts about an SQL text that must be known before it runs.
@@ -38,13 +30,14 @@ SqlFacts inspect_sql(const Connection& connection, const std::string& sql) {
   if (sqlite3_prepare_v2(handle, sql.c_str(), -1, &raw, &rest) != SQLITE_OK) {
     const std::string why = sqlite3_errmsg(handle);
     if (sqlite3_errcode(handle) == SQLITE_AUTH) {
-      throw input_error("query refused ({}): a query may only read; it cannot write, attach or set", why);
+      throw input_error("query refused ({}): a query may only read this store; it cannot attach another file", why);
     }
     throw input_error("query cannot be understood ({}): see the tables in results_schema/README.md", why);
   }
   const std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> statement(raw, sqlite3_finalize);
   if (!raw) throw input_error("the query is empty: give a named query or a SELECT");
-  if (!sqlite3_stmt_readonly(raw)) throw input_error("query refused: a query may only read");
+  if (!sqlite3_stmt_readonly(raw))
+    throw input_error("query refused: a query may only read, and this one would change something");
   if (std::string_view(rest).find_first_not_of("; \t\r\n") != std::string_view::npos) {
     throw input_error("query refused: one statement at a time, but more follows at '{}'", rest);
   }
@@ -109,7 +102,7 @@ QueryResult run_query(const std::string& dir, const std::string& query,
   const Database db = Database::open_results(dir, Database::Access::read);
   const Connection& connection = db.connection();
   register_effects_table(connection);
-  sqlite3_set_authorizer(connection.raw().getHandle(), allow_reading, nullptr);
+  sqlite3_set_authorizer(connection.raw().getHandle(), refuse_attach, nullptr);
   const std::string sql = find_sql(query);
   const SqlFacts facts = inspect_sql(connection, sql);
 

@@ -57,6 +57,11 @@ std::string table_cell(const SqlValue& value) {
   return text;
 }
 
+bool is_number_column(const QueryResult& result, std::size_t column) {
+  return std::none_of(result.rows.begin(), result.rows.end(),
+                      [&](const auto& row) { return std::holds_alternative<std::string>(row[column]); });
+}
+
 void print_aligned(std::ostream& out, const QueryResult& result) {
   std::vector<std::vector<std::string>> lines{result.columns};
   for (const auto& row : result.rows) {
@@ -67,12 +72,11 @@ void print_aligned(std::ostream& out, const QueryResult& result) {
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], count_letters(line[i]));
   }
-  for (std::size_t row = 0; row < lines.size(); ++row) {
+  for (const auto& line : lines) {
     std::string text;
     for (std::size_t i = 0; i < widths.size(); ++i) {
-      const std::string padding(widths[i] - count_letters(lines[row][i]), ' ');
-      const bool is_number = row > 0 && !std::holds_alternative<std::string>(result.rows[row - 1][i]);
-      text += (i == 0 ? "" : "  ") + (is_number ? padding + lines[row][i] : lines[row][i] + padding);
+      const std::string padding(widths[i] - count_letters(line[i]), ' ');
+      text += (i == 0 ? "" : "  ") + (is_number_column(result, i) ? padding + line[i] : line[i] + padding);
     }
     out << text.substr(0, text.find_last_not_of(' ') + 1) << '\n';
   }

@@ -35,7 +35,7 @@ void make_shard_file(const std::string& path, const ShardRow& owner) {
     throw error(ErrorKind::io, "{}: cannot be made ({}): the store folder must be writable", unfinished, errno_text());
   }
   ::close(descriptor);
-  if (fs::exists(path)) {
+  if (fs::exists(path, failure)) {
     fs::remove(unfinished, failure);
     throw shard_exists(path);
   }

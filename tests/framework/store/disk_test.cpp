@@ -50,11 +50,13 @@ std::string io_error_as_nobody(Call&& call) {
   const pid_t child = fork();
   if (child == 0) {
     std::string message = "no error";
-    if (getuid() == 0 && setuid(65534) != 0) message = "no setuid";
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) message = "no setuid";
     try {
       call();
     } catch (const Error& failure) {
       message = fmt::format("{}: {}", kind_name(failure.kind()), failure.what());
+    } catch (const std::exception& failure) {
+      message = fmt::format("no Error: {}", failure.what());
     }
     const auto written = write(pipe_ends[1], message.data(), message.size());
     _exit(written < 0 ? 1 : 0);

@@ -19,8 +19,8 @@ const QueryResult kExample{
 
 TEST(QueryFormat, TableAlignsTextLeftAndNumbersRight) {
   EXPECT_EQ(print(kExample, TableFormat::table),
-            "name         n   mean\n"
-            "a, \"b\"      12       0.1\n"
+            "name          n      mean\n"
+            "a, \"b\"       12       0.1\n"
             "line\\nbreak      0.333333\n"
             "(2 rows)\n");
 }

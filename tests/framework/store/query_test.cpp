@@ -25,8 +25,17 @@ class QueryTest : public ::testing::Test {
     Database db = Database::open_results(dir_, Database::Access::write);
     std::vector<NeuronEffectRow> effects;
     for (std::int64_t rank = 1; rank <= 3; ++rank) {
-      NeuronEffectRow row{"sweep", "m",         "sums", "answer_logprob",   1, rank - 1,
-                          "zero",  "candidate", 5,      -1.0 / double(rank)};
+      NeuronEffectRow row;
+      row.experiment = "sweep";
+      row.model = "m";
+      row.task = "sums";
+      row.metric = "answer_logprob";
+      row.layer = 1;
+      row.neuron = rank - 1;
+      row.op = "zero";
+      row.role = "candidate";
+      row.n = 5;
+      row.mean = -1.0 / static_cast<double>(rank);
       row.rank_no = rank;
       effects.push_back(row);
     }
@@ -87,7 +96,7 @@ TEST_F(QueryTest, RefusesToWriteAttachOrSet) {
 }
 
 TEST_F(QueryTest, ExplainsBadSqlAndUnknownNames) {
-  EXPECT_THAT(refusal_of("SELECT nothing FROM nowhere"), HasSubstr("no such table: nowhere"));
+  EXPECT_THAT(refusal_of("SELECT x FROM nowhere"), HasSubstr("no such table: nowhere"));
   EXPECT_THAT(refusal_of("top_neuron"), HasSubstr("did you mean 'top_neurons'?"));
   EXPECT_THAT(refusal_of("   "), HasSubstr("empty"));
 }
