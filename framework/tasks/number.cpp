@@ -90,20 +90,19 @@ class NumberScanner {
   std::size_t at_;
 };
 
-// Offset of the sign in front of a number, past a currency sign; npos where there is none.
-std::size_t find_sign(std::string_view text, std::size_t begin) {
-  if (begin > 0 && text[begin - 1] == '$') --begin;
-  std::size_t sign = std::string_view::npos;
-  if (begin > 0 && text[begin - 1] == '-') {
-    sign = begin - 1;
-  } else if (text.substr(0, begin).ends_with(kUnicodeMinus)) {
-    sign = begin - kUnicodeMinus.size();
+// A minus in front of a number, perhaps before its currency sign, that does not subtract it from something.
+bool has_minus(std::string_view text, std::size_t begin) {
+  std::string_view before = text.substr(0, begin);
+  if (before.ends_with('$')) before.remove_suffix(1);
+  if (before.ends_with('-')) {
+    before.remove_suffix(1);
+  } else if (before.ends_with(kUnicodeMinus)) {
+    before.remove_suffix(kUnicodeMinus.size());
   } else {
-    return sign;
+    return false;
   }
-  const char before = sign > 0 ? text[sign - 1] : ' ';
-  const bool subtracts = is_digit(before) || is_letter(before) || before == ')' || before == ']' || before == '}';
-  return subtracts ? std::string_view::npos : sign;
+  const char last = before.empty() ? ' ' : before.back();
+  return !is_digit(last) && !is_letter(last) && last != ')' && last != ']' && last != '}';
 }
 
 std::string_view trim(std::string_view text) {
@@ -138,7 +137,7 @@ std::optional<Number> last_number(std::string_view text) {
     }
     NumberScanner scanner(text, at);
     last = scanner.scan();
-    last->negative = find_sign(text, at) != std::string_view::npos;
+    last->negative = has_minus(text, at);
     at = scanner.end();
   }
   return last;

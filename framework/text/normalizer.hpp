@@ -8,6 +8,7 @@
 namespace neurosweep {
 
 /// Changes a text before it is split into words; text in and out is well-formed UTF-8.
+/// Unicode forms follow the tables of the utf8proc library (Unicode 13 in utf8proc 2.6).
 using Normalizer = std::function<void(std::string& text)>;
 
 /// Makes the "normalizer" object of a tokenizer.json; null gives one that changes nothing.
