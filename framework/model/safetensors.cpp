@@ -194,7 +194,8 @@ at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   const Dtype* dtype = find_dtype(entry.dtype);
   if (!dtype->type) throw dtype_error(path_, name, entry.dtype);
   std::byte* data = map_->bytes().data() + data_begin_ + entry.begin;
-  if ((data_begin_ + entry.begin) % dtype->bytes == 0) {
+  const bool aligned = (data_begin_ + entry.begin) % dtype->bytes == 0;
+  if (aligned || entry.begin == entry.end) {
     return at::from_blob(
         data, entry.shape, [map = map_](void*) {}, *dtype->type);
   }
