@@ -25,6 +25,9 @@ class MpiSession {
 /// Ends every rank of the run with `status`; returns only in a run of one rank. For the last catch of main().
 void abort_other_ranks(int status);
 
+/// First line of the MPI library's own description, such as "Open MPI v4.1.4, ...".
+std::string mpi_library_version();
+
 /// A group of ranks. Copies share the group; the last copy must go before MPI ends.
 ///   throws   Error{mpi} from every call that fails
 class Comm {

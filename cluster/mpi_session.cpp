@@ -41,6 +41,14 @@ void require_threads(int provided) {
 
 }  // namespace
 
+std::string mpi_library_version() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string version(text, static_cast<std::size_t>(length));
+  return version.substr(0, version.find('\n'));
+}
+
 void abort_other_ranks(int status) {
   if (!mpi_is_running()) return;
   int size = 1;

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include <torch/version.h>
+#include <torch/headeronly/version.h>
 
 #include "framework/base/hash.hpp"
 #include "framework/model/weights.hpp"

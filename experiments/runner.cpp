@@ -8,7 +8,7 @@
 #include <optional>
 
 #include <ATen/Parallel.h>
-#include <torch/version.h>
+#include <torch/headeronly/version.h>
 
 #include "cluster/device.hpp"
 #include "cluster/dispatcher.hpp"
@@ -28,22 +28,21 @@ namespace neurosweep {
 
 namespace {
 
-/// Runs `action` on rank 0; an Error there ends the run on every rank with the same status.
+/// Runs `action` on rank 0; an Error there is thrown on every rank, its text on rank 0.
 template <class Action>
 void on_root(const Comm& comm, Action&& action) {
-  std::string failed;
-  std::optional<Error> failure;
+  std::string kind;
+  std::string text;
   if (comm.rank() == 0) {
     try {
       action();
-    } catch (const Error& thrown) {
-      failure = thrown;
-      failed = std::to_string(static_cast<int>(thrown.kind()));
+    } catch (const Error& failure) {
+      kind = std::to_string(static_cast<int>(failure.kind()));
+      text = failure.what();
     }
   }
-  comm.broadcast(failed);
-  if (failure) throw *failure;
-  if (!failed.empty()) throw Error(static_cast<ErrorKind>(std::stoi(failed)), "");
+  comm.broadcast(kind);
+  if (!kind.empty()) throw CommonError(static_cast<ErrorKind>(std::stoi(kind)), text);
 }
 
 /// Definition of a unit, for its content hash: everything its rows follow from besides code and study.
@@ -114,7 +113,7 @@ class StudyRun {
     on_root(comm_, [&] {
       std::vector<WorkerRow> workers;
       for (int rank = 0; rank < comm_.size(); ++rank) {
-        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), "cpu", TORCH_VERSION, mpi_version(),
+        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), "cpu", TORCH_VERSION, mpi_library_version(),
                            catalog_->study().settings.threads});
       }
       const auto environment = [](const char* name) -> std::optional<std::string> {

@@ -5,12 +5,19 @@
 
 #include "cluster/comm.hpp"
 #include "cluster/preemption.hpp"
+#include "framework/base/error.hpp"
 #include "framework/config/study_spec.hpp"
 
 namespace neurosweep {
 
 /// Attempts at a unit, over all launches, after which it is left out and the study ends with failed units.
 inline constexpr int kMaxAttempts = 3;
+
+/// An Error that every rank throws together, with the text on rank 0: the ranks can end in good order.
+class CommonError : public Error {
+ public:
+  using Error::Error;
+};
 
 /// How a run ended, the same on every rank.
 struct RunResult {
@@ -21,7 +28,8 @@ struct RunResult {
 };
 
 /// Runs what is left of a study into the store folder `dir`. Collective; every rank reads the study itself.
-///   throws  Error{input}, Error{store}, Error{io}: before anything is measured on all ranks, or from the failing rank
+///   throws  CommonError on all ranks: bad input, a foreign store, a plan or reduction that failed;
+///           Error on the failing rank only: its disk or message layer failed
 RunResult run_study(const StudySpec& study, const std::string& dir, const Comm& comm, const StopToken& stop);
 
 }  // namespace neurosweep

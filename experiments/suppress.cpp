@@ -7,6 +7,7 @@
 #include "framework/intervene/intervention_set.hpp"
 #include "framework/measure/attempts.hpp"
 #include "framework/model/score.hpp"
+#include "framework/rank/critical_set.hpp"
 #include "framework/rank/matched_sets.hpp"
 #include "framework/rank/set_effects.hpp"
 

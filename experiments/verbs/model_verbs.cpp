@@ -3,6 +3,8 @@
 #include <iostream>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include "experiments/catalog.hpp"
 #include "experiments/verbs/json_lines.hpp"

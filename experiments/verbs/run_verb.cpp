@@ -1,0 +1,92 @@
+#include <iostream>
+
+#include "cluster/comm.hpp"
+#include "experiments/experiment.hpp"
+#include "experiments/runner.hpp"
+#include "experiments/verbs/study_verbs.hpp"
+#include "framework/base/error.hpp"
+#include "framework/base/log.hpp"
+#include "framework/config/cli.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+Json result_json(const RunResult& result, const std::string& store) {
+  return {{"status", result.status},
+          {"store", store},
+          {"units_done", result.units_done},
+          {"units_failed", result.units_failed},
+          {"content_hash", result.content_hash}};
+}
+
+void print_result(const RunResult& result, const std::string& store) {
+  if (result.status == exit_status::kCheckpointed) {
+    std::cout << fmt::format("stopped after {} units; run again to go on\n", result.units_done);
+  } else if (result.status == exit_status::kFailedUnits) {
+    std::cout << fmt::format("finished; {} units failed (neurosweep query {} failures)\n", result.units_failed, store);
+  } else {
+    std::cout << fmt::format("complete: {} units in this launch; content hash {}\n", result.units_done,
+                             result.content_hash);
+  }
+  if (result.status != exit_status::kCheckpointed) {
+    std::cout << fmt::format("next: neurosweep rank {0}    neurosweep report {0}\n", store);
+  }
+}
+
+}  // namespace
+
+int run_keys(const std::vector<std::string>& words) {
+  CommandLine line("keys", "Lists every key of a study file with its default and meaning.");
+  if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
+  std::cout << "[study]\n" << key_help<StudySettings>() << "[models.<name>]\n" << key_help<ModelSpec>()
+            << "[tasks.<name>]\n" << key_help<TaskSpec>();
+  for (const ExperimentKind& kind : experiment_kinds()) {
+    std::cout << fmt::format("[[experiment]] kind = \"{}\": {}\n{}", kind.name, kind.help, kind.keys());
+  }
+  return exit_status::kComplete;
+}
+
+int run_run(const std::vector<std::string>& words) {
+  std::string study_path, store;
+  std::vector<std::string> settings;
+  bool json = false;
+  CommandLine line("run STUDY.toml [--store DIR] [--set key=value]",
+                   "Runs a study, alone or under mpirun or srun; what is in the store already is not run again.\n"
+                   "Stop it at any time (Ctrl-C, SIGTERM, SIGUSR1 or kill -9) and run it again: it goes on.",
+                   "  neurosweep run study.toml\n"
+                   "  mpirun -n 4 neurosweep run study.toml --store results\n"
+                   "  neurosweep run study.toml --set study.seed=2 --set experiment.attempts.items=100");
+  line.positional("STUDY.toml", study_path, "the study file");
+  line.option("store", store, "result folder (default: study-<name>)");
+  line.option("set", settings, "override a key of the study, such as experiment.attempts.items=100");
+  line.flag("json", json, "print the result as JSON");
+  if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
+
+  int argc = 0;
+  char** argv = nullptr;
+  MpiSession session(argc, argv);
+  const Comm comm = Comm::world();
+  start_log(LogLevel::info, comm.rank(), comm.size());
+  int status = exit_status::kInternal;
+  try {
+    const StudySpec study = read_study(study_path, settings);
+    if (store.empty()) store = "study-" + study.settings.name;
+    const RunResult result = run_study(study, store, comm, install_stop_handlers());
+    status = result.status;
+    if (comm.rank() == 0) {
+      if (json) std::cout << json_text(result_json(result, store)) << '\n';
+      else print_result(result, store);
+    }
+  } catch (const CommonError& failure) {
+    if (comm.rank() == 0) log_error("{}", failure.what());
+    status = exit_code(failure.kind());
+  } catch (const Error& failure) {
+    log_error("{}", failure.what());
+    abort_other_ranks(exit_code(failure.kind()));
+    status = exit_code(failure.kind());
+  }
+  return status;
+}
+
+}  // namespace neurosweep
