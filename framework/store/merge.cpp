@@ -152,13 +152,12 @@ MergeReport merge_shards(const std::string& dir) {
     try {
       merge_shard(results, file, study_id, report);
     } catch (const StoreError& failure) {
-      if (failure.path() != file.path) throw;
-      if (failure.fault() == Fault::busy)
+      if (failure.path() != file.path || failure.kind() == ErrorKind::io) throw;
+      if (failure.fault() == Fault::busy) {
         report.busy.push_back(file.name);
-      else if (failure.fault() == Fault::damaged)
-        quarantine(file, failure, report);
-      else
-        throw;
+      } else {
+        quarantine(file, failure, report);  // our own SQL fails on a damaged file only
+      }
     }
   }
   return report;

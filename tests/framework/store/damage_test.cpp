@@ -114,6 +114,14 @@ TEST_F(DamagedShardTest, AShardWithAnotherOwnersMarkIsSetAside) {
   EXPECT_THAT(merge_shards(dir_).quarantined, ElementsAre("launch-1/shard-0.db"));
 }
 
+TEST_F(DamagedShardTest, AShardOfAnImpossibleFileFormatIsSetAside) {
+  std::string damaged = bytes_;
+  damaged[47] = 0x7F;  // schema format number
+  write_file(shard_, damaged);
+
+  EXPECT_THAT(merge_shards(dir_).quarantined, ElementsAre("launch-1/shard-0.db"));
+}
+
 // Changes one byte of a BLOB in results.db behind SQLite's back.
 void flip_effect_bit(const std::string& dir) {
   const std::string path = results_path(dir);
