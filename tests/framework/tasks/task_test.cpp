@@ -38,7 +38,7 @@ class TaskFile : public ::testing::Test {
 
 std::vector<TaskItem> make_items(int n) {
   std::vector<TaskItem> items;
-  for (int i = 0; i < n; ++i) items.push_back({"item-" + std::to_string(i), "q", "a", "", {}});
+  for (int i = 0; i < n; ++i) items.push_back({fmt::format("item-{}", i), "q", "a", "", {}});
   return items;
 }
 

@@ -22,7 +22,7 @@ AddedToken make_token(std::int64_t id, const char* content) {
 std::vector<std::string> cut(const std::vector<AddedToken>& tokens, std::string_view text, Normalizer normalizer) {
   std::vector<std::string> parts;
   for (const auto& part : AddedTokens(tokens, std::move(normalizer)).cut(text)) {
-    parts.push_back(part.token ? "#" + std::to_string(*part.token) : part.piece.text);
+    parts.push_back(part.token ? fmt::format("#{}", *part.token) : part.piece.text);
   }
   return parts;
 }

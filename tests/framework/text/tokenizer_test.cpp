@@ -87,7 +87,7 @@ TEST_F(TokenizerFile, NamesThePartThatIsNotSupportedAndThoseThatAre) {
   for (const char* part : {"normalizer", "pre_tokenizer", "post_processor", "decoder", "model"}) {
     Json file = words_file();
     file[part] = {{"type", "Strange"}};
-    EXPECT_THAT(refusal(file), AllOf(HasSubstr("tokenizer.json: " + std::string(part)), HasSubstr("type 'Strange'"),
+    EXPECT_THAT(refusal(file), AllOf(HasSubstr(fmt::format("tokenizer.json: {}", part)), HasSubstr("type 'Strange'"),
                                      HasSubstr("supported are")));
   }
 }
@@ -154,7 +154,7 @@ TEST(Tokenizer, AddsSpecialTokensOnlyWhenAsked) {
 TEST(Tokenizer, GivesTheSameIdsInEveryThread) {
   const auto tokenizer = Tokenizer::load(kFolder + "llama3");
   std::string text;
-  for (int i = 0; i < 2000; ++i) text += "word" + std::to_string(i * 7919) + " naïve\n";
+  for (int i = 0; i < 2000; ++i) text += fmt::format("word{} naïve\n", i * 7919);
   const auto expected = Tokenizer::load(kFolder + "llama3").encode(text, AddSpecialTokens::no);
   std::vector<std::vector<std::int64_t>> found(4);
 
