@@ -118,7 +118,7 @@ struct ShardWriter::State {
   }
 };
 
-ShardWriter::ShardWriter(std::string path, const std::string& study_id, int launch, int rank) {
+ShardWriter::ShardWriter(const std::string& path, const std::string& study_id, int launch, int rank) {
   make_shard_file(path, {study_id, launch, rank, utc_now()});
   state_ = std::make_unique<State>(path, launch, rank);
 }

@@ -21,7 +21,7 @@ class ShardWriter {
 
   /// Creates the file, which must not exist.
   ///   throws  Error{io}; Error{store} when the file is there: a shard is never reused
-  ShardWriter(std::string path, const std::string& study_id, int launch, int rank);
+  ShardWriter(const std::string& path, const std::string& study_id, int launch, int rank);
   /// Commits what waits; a failure is only logged here, so call close() to see it.
   ~ShardWriter();
   ShardWriter(ShardWriter&&) noexcept;
