@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "framework/base/error.hpp"
 #include "framework/intervene/intervention_set.hpp"
