@@ -133,7 +133,6 @@ ShardWriter::~ShardWriter() {
 }
 
 ShardWriter::ShardWriter(ShardWriter&&) noexcept = default;
-ShardWriter& ShardWriter::operator=(ShardWriter&&) noexcept = default;
 
 void ShardWriter::append(std::int64_t round_id, std::int64_t unit, const std::string& unit_hash, UnitRows rows,
                          double seconds) {

@@ -25,7 +25,7 @@ class ShardWriter {
   /// Commits what waits; a failure is only logged here, so call close() to see it.
   ~ShardWriter();
   ShardWriter(ShardWriter&&) noexcept;
-  ShardWriter& operator=(ShardWriter&&) noexcept;
+  ShardWriter& operator=(ShardWriter&&) = delete;
 
   /// Adds a unit with all its rows.
   ///   unit_hash  hash of the unit's definition
