@@ -50,18 +50,18 @@ def variables(rng, d):
         op = rng.choice("+-")
         if kind == 0:
             value = rng.randrange(10)
-            text = work = f"{value}"
+            text, work = f"{value}", ""
         elif kind == 1:
             a, b = rng.choice(known), rng.randrange(1, 10)
             value, text = apply(op, state[a], b), f" {a}{op}{b}"
-            work = f"{state[a]}{op}{b}={value}"
+            work = f" {target}={state[a]}{op}{b}"
         else:
             a, b = rng.sample(known, 2)
             value, text = apply(op, state[a], state[b]), f" {a}{op} {b}"
-            work = f"{state[a]}{op}{state[b]}={value}"
+            work = f" {target}={state[a]}{op}{state[b]}"
         state[target] = value
         question.append(f" {target}={text}")
-        steps.append(f" {target}={work}")
+        steps.append(f"{work} {target}{value}")
     asked = rng.choice(names)
     return f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}", str(state[asked])
 
@@ -102,7 +102,7 @@ def compare(rng, d):
     order = rng.sample(NAMES, d)
     facts = []
     for a, b in zip(order, order[1:]):
-        facts.append(f" {a} < {b}" if rng.random() < 0.7 else f" {b} > {a}")
+        facts.append(f" {a} < {b}" if rng.random() < 0.8 else f" {b} > {a}")
     rng.shuffle(facts)
     links = ",".join(f" {a} < {b}" for a, b in zip(order, order[1:]))
     return f"order:{','.join(facts)}; least {order[0]}", f"so{links}", " ".join(order)
@@ -116,7 +116,7 @@ TRAINING = {  # difficulties of the training stream, uniform
     "brackets": range(9, 21),
     "compare": range(4, 9),
 }
-WEIGHTS = {"arith": 3, "variables": 6, "sort": 4, "brackets": 3, "compare": 4}  # of training
+WEIGHTS = {"arith": 2, "variables": 4, "sort": 4, "brackets": 3, "compare": 4}  # of training
 FILES = {  # difficulties of the task files, uniform, the same for every split
     "arith": range(3, 11),
     "variables": range(3, 7),
@@ -142,10 +142,10 @@ def completion_of(item):
     return item["reasoning"] + "\nA: " + item["answer"]
 
 
-def training_stream(seed):
+def training_stream(seed, weights=None):
     """Endless training items, no question from the held-out share."""
     rng = random.Random(seed)
-    names, weights = list(WEIGHTS), list(WEIGHTS.values())
+    names, weights = list(WEIGHTS), list((weights or WEIGHTS).values())
     while True:
         family = rng.choices(names, weights)[0]
         question, reasoning, answer = FAMILIES[family](rng, rng.choice(TRAINING[family]))

@@ -19,7 +19,7 @@ from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCaus
                           Qwen3Config, Qwen3ForCausalLM)
 
 from evaluate import accuracy, load_tasks
-from make_tasks import completion_of, prompt_of, training_stream
+from make_tasks import WEIGHTS, completion_of, prompt_of, training_stream
 
 ROW = 128  # tokens per packed row
 SHARED = {"bos_token_id": None, "tie_word_embeddings": True}
@@ -46,9 +46,9 @@ def build(name, tokenizer, end):
     return model_class(config)
 
 
-def encoded_stream(tokenizer, end, seed):
+def encoded_stream(tokenizer, end, seed, weights):
     """Endless (token ids, prompt length) pairs."""
-    stream = training_stream(seed)
+    stream = training_stream(seed, weights)
     while True:
         items = [next(stream) for _ in range(256)]
         prompts = tokenizer.encode_batch([prompt_of(i) for i in items])
@@ -132,6 +132,8 @@ def main():
     parser.add_argument("--cooldown", type=int, default=1500, help="steps of the cosine")
     parser.add_argument("--decay", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--weights", type=float, nargs=5, default=list(WEIGHTS.values()),
+                        metavar="W", help="of the families: " + " ".join(WEIGHTS))
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true")
@@ -139,11 +141,12 @@ def main():
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
+    weights = dict(zip(WEIGHTS, args.weights))
     tokenizer = Tokenizer.from_file(str(args.tokenizer / "tokenizer.json"))
     end = tokenizer.token_to_id("<|endoftext|>")
     model = build(args.model, tokenizer, end)
     optimizer = optimizer_of(model, args.lr, args.decay)
-    batches = packed_batches(encoded_stream(tokenizer, end, args.seed), args.rows, end)
+    batches = packed_batches(encoded_stream(tokenizer, end, args.seed, weights), args.rows, end)
     tasks = load_tasks(args.tasks, "validate")
     forward = torch.compile(model) if args.compile else model
     state_file, first = args.out / "state.pt", 0
@@ -180,8 +183,9 @@ def main():
             print(json.dumps({"step": step, "accuracy": scores,
                               "seconds": round(time.time() - started)}), flush=True)
             save(model, args.tokenizer, args.out, getattr(torch, args.dtype))
-            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                        "step": step}, state_file)
+            if step <= args.steps - args.cooldown:
+                torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                            "step": step}, state_file)
 
 
 if __name__ == "__main__":
