@@ -1,0 +1,67 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "experiments/experiment.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace neurosweep {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kHead = R"([study]
+name = "t"
+[models.small]
+path = "m"
+[tasks.arith]
+file = "a.jsonl"
+)";
+
+class RegistryTest : public ::testing::Test {
+ protected:
+  StudySpec study(const std::string& experiments) {
+    testing::write_file(dir_.file("study.toml"), kHead + experiments);
+    return read_study(dir_.file("study.toml"));
+  }
+  void expect_refused(const std::string& experiments, const std::string& message) {
+    expect_error(ErrorKind::input, HasSubstr(message), [&] { make_experiments(study(experiments)); });
+  }
+  testing::TempDir dir_;
+};
+
+TEST_F(RegistryTest, MakesEveryKind) {
+  const auto made = make_experiments(study("[[experiment]]\nkind = \"trace\"\n"
+                                           "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
+                                           "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
+                                           "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"));
+
+  EXPECT_EQ(made.size(), 4u);
+  EXPECT_EQ(made.size(), experiment_kinds().size());
+}
+
+TEST_F(RegistryTest, ListsTheKeysOfEveryKind) {
+  for (const ExperimentKind& kind : experiment_kinds()) EXPECT_THAT(kind.keys(), HasSubstr("kind")) << kind.name;
+}
+
+TEST_F(RegistryTest, NamesTheNearestKindAndKey) {
+  expect_refused("[[experiment]]\nkind = \"sweeps\"\n", "did you mean 'sweep'?");
+  expect_refused("[[experiment]]\nkind = \"trace\"\natempts = 3\n", "study.toml:9:1: unknown key 'atempts'");
+}
+
+TEST_F(RegistryTest, RefusesReferencesToNoEarlierExperiment) {
+  expect_refused("[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n[[experiment]]\nkind = \"trace\"\n",
+                 "no earlier experiment of kind trace (there is none)");
+  expect_refused("[[experiment]]\nkind = \"suppress\"\nfrom = \"nothing\"\n", "no earlier experiment of kind sweep or identify");
+}
+
+TEST_F(RegistryTest, RefusesUnknownNamesSplitsOpsAndMetrics) {
+  expect_refused("[[experiment]]\nkind = \"trace\"\ntasks = [\"arit\"]\n", "did you mean 'arith'?");
+  expect_refused("[[experiment]]\nkind = \"trace\"\nsplit = \"train\"\n", "train");
+  expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"zeroo\"\n", "zero");
+  expect_refused("[[experiment]]\nkind = \"sweep\"\nmetric = \"accuracy\"\n", "set accuracy = true");
+  expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"mean\"\n", "mean_from");
+}
+
+}  // namespace
+}  // namespace neurosweep

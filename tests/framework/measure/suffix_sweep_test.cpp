@@ -1,0 +1,124 @@
+#include "framework/measure/suffix_sweep.hpp"
+
+#include <map>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "framework/intervene/intervention_set.hpp"
+#include "framework/model/batch.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/tiny_model.hpp"
+#include "tests/support/tolerances.hpp"
+
+namespace neurosweep {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::kSameMath;
+
+SweepPrompt prompt_of(const ArchSpec& arch, std::int64_t T, std::int64_t prompt_length, std::int64_t n_scored) {
+  return {testing::random_tokens(arch, T, 11), prompt_length, n_scored};
+}
+
+std::vector<SweepArm> arms_of(const ArchSpec& arch) {
+  std::vector<SweepArm> arms;
+  for (std::int64_t l = arch.L - 1; l >= 0; --l) {
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(arch.M, 5); ++i) {
+      const auto span = i % 2 == 0 ? Span::all : Span::generated;
+      arms.push_back({{LayerIndex(l), NeuronIndex(i)}, i == 3 ? InterventionKind::add : InterventionKind::zero,
+                      i == 3 ? 0.7f : 0.0f, span});
+    }
+  }
+  return arms;
+}
+
+/// Slow twin: the whole model, one arm at a time, logits at every position.
+at::Tensor full_forward(const Decoder& decoder, const SweepPrompt& prompt, const SweepArm& arm) {
+  InterventionSet hook({{0, arm.neuron, arm.kind, arm.value, arm.span}}, decoder.arch());
+  const auto T = static_cast<std::int64_t>(prompt.input.size());
+  const at::Tensor logits =
+      decoder.forward(padded_tokens({prompt.input}), full_rows(1, T, prompt.prompt_length), &hook);
+  return logits[0].narrow(0, T - prompt.n_scored, prompt.n_scored);
+}
+
+TEST(SuffixSweep, EqualsTheFullForwardForEveryFamily) {
+  for (const auto& model : testing::tiny_models()) {
+    const Decoder decoder = model.decoder();
+    const SweepPrompt prompt = prompt_of(model.arch, 14, 6, 8);
+    const auto arms = arms_of(model.arch);
+    SuffixSweep sweep(decoder, 3);
+    std::map<std::size_t, at::Tensor> found;
+
+    sweep.baseline(prompt);
+    sweep.run(arms, [&](std::span<const std::size_t> which, const at::Tensor& logits) {
+      for (std::size_t b = 0; b < which.size(); ++b) found[which[b]] = logits[static_cast<std::int64_t>(b)].clone();
+    });
+
+    ASSERT_EQ(found.size(), arms.size()) << model.name;
+    for (std::size_t i = 0; i < arms.size(); ++i) {
+      const double difference = (found[i] - full_forward(decoder, prompt, arms[i])).abs().max().item<double>();
+      EXPECT_LE(difference, kSameMath) << model.name << ", arm " << i;
+    }
+  }
+}
+
+TEST(SuffixSweep, BaselineEqualsTheFullForward) {
+  const auto model = testing::tiny_gpt2();
+  const Decoder decoder = model.decoder();
+  const SweepPrompt prompt = prompt_of(model.arch, 9, 4, 5);
+
+  const at::Tensor logits = SuffixSweep(decoder, 4).baseline(prompt);
+
+  const at::Tensor all = decoder.forward(padded_tokens({prompt.input}), full_rows(1, 9, 4))[0];
+  EXPECT_LE((logits - all.narrow(0, 4, 5)).abs().max().item<double>(), kSameMath);
+}
+
+TEST(SuffixSweep, BatchSizeChangesNothingBeyondRounding) {
+  const auto model = testing::tiny_llama();
+  const Decoder decoder = model.decoder();
+  const SweepPrompt prompt = prompt_of(model.arch, 10, 5, 3);
+  const auto arms = arms_of(model.arch);
+  std::vector<at::Tensor> by_rows[2];
+
+  for (int k = 0; k < 2; ++k) {
+    by_rows[k].resize(arms.size());
+    SuffixSweep sweep(decoder, k == 0 ? 1 : 64);
+    sweep.baseline(prompt);
+    sweep.run(arms, [&](std::span<const std::size_t> which, const at::Tensor& logits) {
+      for (std::size_t b = 0; b < which.size(); ++b) by_rows[k][which[b]] = logits[static_cast<std::int64_t>(b)].clone();
+    });
+  }
+
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    EXPECT_LE((by_rows[0][i] - by_rows[1][i]).abs().max().item<double>(), kSameMath);
+  }
+}
+
+TEST(SuffixSweep, RefusesArmsThatDoNotApply) {
+  const auto model = testing::tiny_qwen3();
+  const Decoder decoder = model.decoder();
+  SuffixSweep sweep(decoder, 8);
+  sweep.baseline(prompt_of(model.arch, 6, 6, 1));
+  const auto ignore = [](std::span<const std::size_t>, const at::Tensor&) {};
+  const auto run = [&](const SweepArm& arm) { sweep.run(std::vector<SweepArm>{arm}, ignore); };
+
+  const auto zero = InterventionKind::zero;
+  expect_error(ErrorKind::input, HasSubstr("layer 99"), [&] { run({{LayerIndex(99), NeuronIndex(0)}, zero, 0, Span::all}); });
+  expect_error(ErrorKind::input, HasSubstr("neuron"), [&] { run({{LayerIndex(0), NeuronIndex(9999)}, zero, 0, Span::all}); });
+  expect_error(ErrorKind::input, HasSubstr("generated"), [&] {
+    run({{LayerIndex(0), NeuronIndex(0)}, zero, 0, Span::generated});
+  });
+}
+
+TEST(SuffixSweep, RefusesAnEmptyPromptAndRowsBelowOne) {
+  const auto model = testing::tiny_llama();
+  const Decoder decoder = model.decoder();
+
+  expect_error(ErrorKind::input, HasSubstr("0 tokens"), [&] { SuffixSweep(decoder, 1).baseline({{}, 0, 1}); });
+  expect_error(ErrorKind::input, HasSubstr("at least 1"), [&] { SuffixSweep(decoder, 0); });
+}
+
+}  // namespace
+}  // namespace neurosweep
