@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "framework/config/json.hpp"
+#include "tests/support/run_program.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace neurosweep::testing {
+
+/// Folder of the bundled small reasoner.
+std::string small_reasoner();
+
+/// A small study of the bundled small reasoner over two of its tasks, in a folder of its own.
+class StudyTest : public ::testing::Test {
+ protected:
+  /// Writes study.toml with the standard text, in which each `from` is replaced by `to`.
+  std::string write_study(const std::vector<std::pair<std::string, std::string>>& changes = {}) const;
+
+  std::string store(const std::string& name = "store") const { return dir_.file(name); }
+
+  /// `neurosweep run` on the standard study; fails the test unless it ends with `status`.
+  ProgramResult run_study(const std::string& store, int status = 0) const;
+
+  /// Content hash that `neurosweep verify --json` prints; fails the test unless the store is sound and complete.
+  std::string sound_hash(const std::string& store) const;
+
+  TempDir dir_;
+};
+
+}  // namespace neurosweep::testing
