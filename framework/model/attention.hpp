@@ -6,6 +6,7 @@
 
 #include "framework/base/ids.hpp"
 #include "framework/model/arch.hpp"
+#include "framework/model/hook.hpp"
 #include "framework/model/kv_cache.hpp"
 #include "framework/model/ops.hpp"
 
@@ -14,16 +15,20 @@ namespace neurosweep {
 /// What all layers of one forward share: where its tokens stand, and what each may look at.
 struct BatchPlan {
   std::int64_t B = 0, T = 0;
-  std::int64_t S = 0;      ///< keys that a query may look at: T, or the longest row of the cache
-  at::Tensor cos, sin;     ///< [B or 1, T, 1, head_dim / 2], undefined without rope
-  at::Tensor mask;         ///< [B or 1, 1, G T, S], 0 or -inf, G queries of one key head folded; undefined: causal
-  at::Tensor real;         ///< [n] which of the B T columns are real, undefined when all are
-  at::Tensor cache_index;  ///< [n] where they go in the cache's rows * max_tokens, undefined without cache
+  const BatchRows* rows = nullptr;
   KvCache* cache = nullptr;
   bool reads_cache = false;  ///< false: every row starts at position 0, so that its keys are the batch's own
+  at::Tensor cos, sin;       ///< [B or 1, T, 1, head_dim / 2], undefined without rope
+
+  // Where the CPU kernels do not run:
+  std::int64_t S = 0;         ///< keys that a query may look at: T, or the longest row of the cache
+  at::Tensor mask;            ///< [B or 1, 1, G T, S], 0 or -inf, G queries of one key head folded; undefined: causal
+  at::Tensor real;            ///< [n] which of the B T columns are real
+  at::Tensor cache_row;       ///< [n] and their rows
+  at::Tensor cache_position;  ///< [n] and positions in the cache
 };
 
-/// Plans a forward of x [B, T, D]; extends the cache's rows.
+/// Plans a forward of x [B, T, D], which must not outlive `rows`; extends the cache's rows.
 BatchPlan plan_batch(const ArchSpec& arch, const at::Tensor& x, const BatchRows& rows, const RopeTables& rope,
                      KvCache* cache);
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/cpu_kernels.hpp"
 #include "framework/model/torch_errors.hpp"
 
 namespace neurosweep {
@@ -10,8 +11,11 @@ namespace neurosweep {
 KvCache::KvCache(const ArchSpec& arch, std::int64_t B, std::int64_t max_tokens, at::ScalarType dtype, at::Device device)
     : max_tokens_(max_tokens), lengths_(static_cast<std::size_t>(B), 0) {
   guard_torch("reserving the key/value cache", [&] {
+    const auto options = at::device(device).dtype(dtype);
+    const std::int64_t capacity = cpu::round_to_key_block(max_tokens);
     for (std::int64_t layer = 0; layer < arch.L; ++layer) {
-      layers_.push_back(at::zeros({B, max_tokens, 2 * arch.kv_heads * arch.head_dim}, at::device(device).dtype(dtype)));
+      layers_.push_back({at::zeros({B, arch.kv_heads, arch.head_dim, capacity}, options),
+                         at::zeros({B, arch.kv_heads, capacity, arch.head_dim}, options)});
     }
   });
 }
@@ -21,10 +25,11 @@ void KvCache::copy_row(const KvCache& from, std::int64_t from_row, std::int64_t 
   ensure(from.layers_.size() == layers_.size(), "copying between caches of different models");
   ensure(length <= max_tokens_, "copying a cache row into a shorter cache");
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-    layers_[layer]
-        .select(0, to)
-        .narrow(0, 0, length)
-        .copy_(from.layers_[layer].select(0, from_row).narrow(0, 0, length));
+    const auto copy = [&](const at::Tensor& target, const at::Tensor& source, std::int64_t token_dim) {
+      target.select(0, to).narrow(token_dim, 0, length).copy_(source.select(0, from_row).narrow(token_dim, 0, length));
+    };
+    copy(layers_[layer].keys, from.layers_[layer].keys, 2);
+    copy(layers_[layer].values, from.layers_[layer].values, 1);
   }
   lengths_.at(static_cast<std::size_t>(to)) = length;
 }

@@ -15,7 +15,7 @@ namespace neurosweep {
 /// the row to it, so that a suffix can be run again from any token.
 class KvCache {
  public:
-  /// Memory: L * B * max_tokens * 2 * kv_heads * head_dim elements.
+  /// Memory: L * B * capacity * 2 * kv_heads * head_dim elements; capacity: max_tokens rounded up to a key block.
   KvCache(const ArchSpec& arch, std::int64_t B, std::int64_t max_tokens, at::ScalarType dtype, at::Device device);
 
   std::int64_t rows() const { return static_cast<std::int64_t>(lengths_.size()); }
@@ -27,9 +27,14 @@ class KvCache {
   /// Makes row `to` an exact copy of row `from_row` of `from`, which may be this cache.
   void copy_row(const KvCache& from, std::int64_t from_row, std::int64_t to);
 
-  /// Keys beside values of one layer.
-  ///   returns  [B, max_tokens, 2 * kv_heads * head_dim], shares the cache's storage
-  const at::Tensor& layer(LayerIndex layer) const { return layers_.at(static_cast<std::size_t>(to_int(layer))); }
+  /// Keys of one layer, transposed so that a query meets its keys in a row of memory.
+  ///   returns  [rows, kv_heads, head_dim, capacity], shares the cache's storage
+  const at::Tensor& keys(LayerIndex layer) const { return layers_.at(static_cast<std::size_t>(to_int(layer))).keys; }
+
+  ///   returns  [rows, kv_heads, capacity, head_dim], shares the cache's storage
+  const at::Tensor& values(LayerIndex layer) const {
+    return layers_.at(static_cast<std::size_t>(to_int(layer))).values;
+  }
 
   /// Sets the rows' lengths to the end of a batch that is about to be written.
   ///   throws  Error{internal}: more rows or tokens than the cache holds, or a gap between a row's length and the batch
@@ -38,7 +43,10 @@ class KvCache {
  private:
   std::int64_t max_tokens_;
   std::vector<std::int64_t> lengths_;
-  std::vector<at::Tensor> layers_;
+  struct Layer {
+    at::Tensor keys, values;
+  };
+  std::vector<Layer> layers_;
 };
 
 }  // namespace neurosweep

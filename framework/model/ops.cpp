@@ -5,8 +5,10 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/cpu_kernels.hpp"
 
 namespace neurosweep {
 namespace {
@@ -39,14 +41,38 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return at::mul(wide, scale).to(x.scalar_type()).mul(weight);
 }
 
+/// x: [..., W], or [B, T, heads, W] with weight [heads, W]; tokens may be apart, what belongs to one is dense.
+at::Tensor rms_norm_on_cpu(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const std::int64_t width = x.size(-1), group = weight.numel() / width;
+  const at::Tensor in = group > 1 ? x : x.contiguous();
+  const std::int64_t group_stride = group > 1 ? token_stride(x) : width;
+  at::Tensor out = at::empty(x.sizes(), x.options());
+  cpu::rms_norm(in.const_data_ptr<float>(), group_stride, weight.const_data_ptr<float>(), group,
+                out.mutable_data_ptr<float>(), x.numel() / width, width, static_cast<float>(eps));
+  return out;
+}
+
+at::Tensor rotate_on_cpu(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  at::Tensor out = at::empty(x.sizes(), x.options());
+  cpu::rotate(x.const_data_ptr<float>(), token_stride(x), cos.const_data_ptr<float>(), sin.const_data_ptr<float>(),
+              cos.size(0) * cos.size(1), out.mutable_data_ptr<float>(), x.size(0) * x.size(1), x.size(2), x.size(3));
+  return out;
+}
+
 }  // namespace
+
+bool runs_cpu_kernels(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && !c10::GradMode::is_enabled();
+}
 
 at::Tensor apply_linear(const at::Tensor& x, const Linear& linear) {
   return at::linear(x, linear.weight, linear.bias);
 }
 
 at::Tensor normalize(const at::Tensor& x, const Norm& norm, NormKind kind, double eps) {
-  if (kind == NormKind::rms) return rms_norm(x, norm.weight, eps);
+  if (kind == NormKind::rms) {
+    return runs_cpu_kernels(x) ? rms_norm_on_cpu(x, norm.weight, eps) : rms_norm(x, norm.weight, eps);
+  }
   return at::layer_norm(x, norm.weight.sizes(), norm.weight, norm.bias, eps);
 }
 
@@ -76,6 +102,7 @@ RopeTables make_rope_tables(const ArchSpec& arch, at::Device device) {
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  if (runs_cpu_kernels(x)) return rotate_on_cpu(x, cos, sin);
   const std::int64_t half = x.size(-1) / 2;
   const at::Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
   return at::cat({a * cos - b * sin, b * cos + a * sin}, -1).to(x.scalar_type());

@@ -1,11 +1,23 @@
 #pragma once
 
+#include <cstdint>
+
 #include <ATen/core/Tensor.h>
 
 #include "framework/model/arch.hpp"
 #include "framework/model/weights.hpp"
 
 namespace neurosweep {
+
+/// True where the f32 kernels of cpu_kernels.hpp take the place of libtorch's operators: on the CPU, in f32, with grad
+/// mode off (they have no gradient).
+bool runs_cpu_kernels(const at::Tensor& x);
+
+/// Elements from one token to the next in x [B, T, ...], whose tokens are evenly apart. A dimension of size 1 may carry
+/// any stride, so that T = 1 needs the stride of B.
+inline std::int64_t token_stride(const at::Tensor& x) {
+  return x.size(1) > 1 ? x.stride(1) : x.stride(0);
+}
 
 /// x @ weight^T + bias.
 at::Tensor apply_linear(const at::Tensor& x, const Linear& linear);

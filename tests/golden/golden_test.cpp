@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "framework/intervene/intervention_set.hpp"
@@ -78,6 +79,7 @@ class Golden : public ::testing::TestWithParam<std::string> {
     return result;
   }
 
+  c10::NoGradGuard no_grad_;
   SafetensorsFile answers_ = SafetensorsFile::open((kData / GetParam() / "expected.safetensors").string());
 };
 

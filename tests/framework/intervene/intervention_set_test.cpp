@@ -10,6 +10,7 @@
 #include "framework/model/generate.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
+#include "tests/support/for_each_family.hpp"
 #include "tests/support/tiny_model.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -81,13 +82,9 @@ std::vector<Intervention> random_interventions(std::int64_t sequences, int n, st
   return result;
 }
 
-class InterventionsOnEachFamily : public ::testing::TestWithParam<int> {
- protected:
-  TinyModel model_ = testing::tiny_models().at(static_cast<std::size_t>(GetParam()));
-};
+using InterventionsOnEachFamily = testing::ForEachFamily;
 
-INSTANTIATE_TEST_SUITE_P(Families, InterventionsOnEachFamily, ::testing::Range(0, 4),
-                         [](const auto& each) { return testing::tiny_models().at(each.param).name; });
+INSTANTIATE_TEST_SUITE_P(Families, InterventionsOnEachFamily, testing::each_family(), testing::family_name);
 
 TEST_P(InterventionsOnEachFamily, EqualTheSlowTwinForEveryRowOfAMixedBatch) {
   const std::vector<std::vector<std::int64_t>> sequences = {

@@ -4,10 +4,12 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
+#include "tests/support/for_each_family.hpp"
 #include "tests/support/tiny_model.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -31,13 +33,9 @@ class Recorder final : public ActivationHook {
   std::map<std::pair<Site, LayerIndex>, at::Tensor> seen;
 };
 
-class DecoderOfEachFamily : public ::testing::TestWithParam<int> {
- protected:
-  TinyModel model_ = testing::tiny_models().at(static_cast<std::size_t>(GetParam()));
-};
+using DecoderOfEachFamily = testing::ForEachFamily;
 
-INSTANTIATE_TEST_SUITE_P(Families, DecoderOfEachFamily, ::testing::Range(0, 4),
-                         [](const auto& each) { return testing::tiny_models().at(each.param).name; });
+INSTANTIATE_TEST_SUITE_P(Families, DecoderOfEachFamily, testing::each_family(), testing::family_name);
 
 TEST_P(DecoderOfEachFamily, MatchesTheSlowTwinAtEverySite) {
   const auto tokens = random_tokens(model_.arch, 13, 5);
@@ -156,6 +154,7 @@ TEST_P(DecoderOfEachFamily, GradientOfTheActivationsMatchesFiniteDifferences) {
    private:
     double step_;
   };
+  const c10::AutoGradMode grad(true);
   const Decoder decoder = model_.decoder();
   const at::Tensor tokens = padded_tokens({random_tokens(model_.arch, 5, 6)});
   const auto loss = [&](Leaf& leaf) { return decoder.forward(tokens, full_rows(1, 5, 5), &leaf)[0][4][7]; };

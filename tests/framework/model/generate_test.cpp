@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/expect_error.hpp"
+#include "tests/support/for_each_family.hpp"
 #include "tests/support/tiny_model.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -56,15 +57,12 @@ void expect_equal(const std::vector<Generation>& actual, const std::vector<Gener
   }
 }
 
-class GenerationOfEachFamily : public ::testing::TestWithParam<int> {
+class GenerationOfEachFamily : public testing::ForEachFamily {
  protected:
   GenerationOfEachFamily() { model_.arch.eos = {3, 11}; }
-
-  TinyModel model_ = testing::tiny_models().at(static_cast<std::size_t>(GetParam()));
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, GenerationOfEachFamily, ::testing::Range(0, 4),
-                         [](const auto& each) { return testing::tiny_models().at(each.param).name; });
+INSTANTIATE_TEST_SUITE_P(Families, GenerationOfEachFamily, testing::each_family(), testing::family_name);
 
 TEST_P(GenerationOfEachFamily, EqualsFullForwardsTokenByTokenWhateverTheSlots) {
   const Decoder decoder = model_.decoder();

@@ -6,6 +6,7 @@
 #include "framework/model/decoder.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
+#include "tests/support/for_each_family.hpp"
 #include "tests/support/tiny_model.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -17,9 +18,8 @@ using testing::kSameMath;
 using testing::random_tokens;
 using testing::TinyModel;
 
-class CacheOfEachFamily : public ::testing::TestWithParam<int> {
+class CacheOfEachFamily : public testing::ForEachFamily {
  protected:
-  TinyModel model_ = testing::tiny_models().at(static_cast<std::size_t>(GetParam()));
   Decoder decoder_ = model_.decoder();
 
   KvCache make_cache(std::int64_t rows) const { return {model_.arch, rows, 20, at::kFloat, at::kCPU}; }
@@ -35,8 +35,7 @@ class CacheOfEachFamily : public ::testing::TestWithParam<int> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, CacheOfEachFamily, ::testing::Range(0, 4),
-                         [](const auto& each) { return testing::tiny_models().at(each.param).name; });
+INSTANTIATE_TEST_SUITE_P(Families, CacheOfEachFamily, testing::each_family(), testing::family_name);
 
 TEST_P(CacheOfEachFamily, DecodingTokenByTokenEqualsTheFullForward) {
   const auto tokens = random_tokens(model_.arch, 12, 3);
