@@ -12,8 +12,8 @@ namespace neurosweep {
 /// Where a hook may look or write. `neuron` is the vector that W_down multiplies.
 enum class Site { neuron, mlp_out, attention_out, residual };
 
-/// What each batch row of a forward holds. Rows are right-aligned to nothing: token t of row b is at absolute
-/// position first_position[b] + t, and only the first n_tokens[b] of the T columns are real.
+/// What each batch row of a forward holds: column t of row b is at absolute position first_position[b] + t, and only
+/// the first n_tokens[b] of the T columns are real.
 struct BatchRows {
   std::vector<std::int64_t> sequence;        ///< [B] which sequence of the caller the row is; -1: idle row
   std::vector<std::int64_t> first_position;  ///< [B] absolute position of column 0
@@ -26,7 +26,8 @@ class ActivationHook {
  public:
   virtual ~ActivationHook() = default;
   virtual bool wants(Site site, LayerIndex layer) const = 0;
-  /// x: [B, T, M] at neuron, else [B, T, D]; may be changed in place (the decoder owns it and uses it afterwards).
+  /// x: [B, T, M] at neuron, else [B, T, D]; may be changed in place. The decoder goes on with it: clone what is to be
+  /// kept.
   virtual void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) = 0;
 };
 
