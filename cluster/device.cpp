@@ -67,10 +67,4 @@ std::string host_name() {
   return name;
 }
 
-std::string describe_worker(const LocalPlace& place, std::optional<int> cuda_device) {
-  const std::string device = cuda_device ? fmt::format("cuda:{}", *cuda_device) : std::string("cpu");
-  return fmt::format("{}, process {}, {}, {} thread{}", host_name(), getpid(), device, place.threads,
-                     place.threads == 1 ? "" : "s");
-}
-
 }  // namespace neurosweep

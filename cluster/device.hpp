@@ -29,7 +29,4 @@ int fair_threads(const std::vector<int>& mine, const std::vector<int>& users);
 
 std::string host_name();
 
-/// "node7, process 4711, cuda:1, 8 threads"; "cpu" without a device.
-std::string describe_worker(const LocalPlace& place, std::optional<int> cuda_device);
-
 }  // namespace neurosweep

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 #include <torch/headeronly/version.h>
 
+#include "cluster/collectives.hpp"
 #include "cluster/device.hpp"
 #include "cluster/dispatcher.hpp"
 #include "cluster/progress.hpp"
@@ -45,6 +46,16 @@ void on_root(const Comm& comm, Action&& action) {
   if (!kind.empty()) throw CommonError(static_cast<ErrorKind>(std::stoi(kind)), text);
 }
 
+/// The CUDA device of a rank, or nothing for the CPU.
+std::optional<int> choose_device(const std::string& wanted, int local_rank) {
+  if (wanted == "cpu") return std::nullopt;
+  const auto device = choose_cuda_device(local_rank, cuda_device_count());
+  if (wanted == "cuda" && !device) {
+    throw error(ErrorKind::device, "[study] device = \"cuda\", but no CUDA device is visible here: use \"auto\" or \"cpu\"");
+  }
+  return device;
+}
+
 /// Definition of a unit, for its content hash: everything its rows follow from besides code and study.
 std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
   ContentHash hash;
@@ -61,6 +72,11 @@ class StudyRun {
     on_root(comm_, [&] { open_catalog(study); });
     if (comm_.rank() != 0) open_catalog(study);
     place_ = find_local_place(comm_);
+    cuda_device_ = choose_device(study.settings.device, place_.rank);
+    if (study.settings.threads > place_.threads && comm_.rank() == 0) {
+      log_warning("{} threads a rank, but only {} processors for each here: expect it to be slow",
+                  study.settings.threads, place_.threads);
+    }
     on_root(comm_, [&] { start_launch(); });
     std::string launch = std::to_string(launch_);
     comm_.broadcast(launch);
@@ -70,7 +86,8 @@ class StudyRun {
     study_id_ = study_id;
     record_workers();
     at::set_num_threads(static_cast<int>(study.settings.threads));
-    bench_.emplace(*catalog_, at::Device(at::kCPU));
+    bench_.emplace(*catalog_, cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_))
+                                            : at::Device(at::kCPU));
     shard_.emplace(shard_path(dir_, launch_, comm_.rank()), study_id_, launch_, comm_.rank());
     watchdog_.emplace(study.settings.unit_deadline > 0
                           ? std::optional(std::chrono::duration<double>(study.settings.unit_deadline))
@@ -107,13 +124,13 @@ class StudyRun {
   }
 
   void record_workers() {
-    const auto gathered = comm_.gather(describe_worker(place_, std::nullopt));
+    const auto devices = comm_.gather(cuda_device_ ? fmt::format("cuda:{}", *cuda_device_) : "cpu");
     const auto hosts = comm_.gather(host_name());
     const auto pids = comm_.gather(std::to_string(getpid()));
     on_root(comm_, [&] {
       std::vector<WorkerRow> workers;
       for (int rank = 0; rank < comm_.size(); ++rank) {
-        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), "cpu", TORCH_VERSION, mpi_library_version(),
+        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), devices[rank], TORCH_VERSION, mpi_library_version(),
                            catalog_->study().settings.threads});
       }
       const auto environment = [](const char* name) -> std::optional<std::string> {
@@ -243,6 +260,7 @@ class StudyRun {
   const Comm& comm_;
   StopToken stop_;
   LocalPlace place_;
+  std::optional<int> cuda_device_;
   std::vector<std::unique_ptr<Experiment>> experiments_;
   std::optional<Catalog> catalog_;
   std::optional<Workbench> bench_;

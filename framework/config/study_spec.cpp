@@ -86,6 +86,11 @@ std::vector<ExperimentSpec> read_experiments(const ConfigNode& node) {
   return experiments;
 }
 
+void check_device(const std::string& device, const SourcePlace& place) {
+  if (device == "auto" || device == "cpu" || device == "cuda") return;
+  throw input_error("{}: 'device' in [study] must be auto, cpu or cuda, found '{}'", to_text(place), device);
+}
+
 template <class Spec>
 const Spec& find_spec(const std::vector<Spec>& specs, const std::string& name, const char* what) {
   for (const auto& spec : specs) {
@@ -126,6 +131,7 @@ StudySpec read_study(const std::string& path, const std::vector<std::string>& se
 
   const TopLevel top = read_top_level(study.tree);
   read_keys(*top.study, "[study]", study.settings);
+  check_device(study.settings.device, top.study->place);
   study.models = read_named_tables<ModelSpec>(*top.models, "models");
   study.tasks = read_named_tables<TaskSpec>(*top.tasks, "tasks");
   study.experiments = read_experiments(*top.experiments);

@@ -14,6 +14,7 @@ struct StudySettings {
   std::string name;
   std::int64_t seed = 1;
   std::int64_t threads = 1;
+  std::string device = "auto";
   double unit_deadline = 0;
 
   template <class Visitor>
@@ -22,6 +23,7 @@ struct StudySettings {
     v.optional("seed", seed, "every random choice follows from it and from content, never from rank or order");
     v.optional("threads", threads, "compute threads of each rank; part of the study: other sums, other last bits",
                Range{1, 1024});
+    v.optional("device", device, "auto (a GPU where there is one), cpu or cuda");
     v.optional("unit_deadline", unit_deadline, "seconds after which a unit counts as hung; 0: never", kNotNegative);
   }
 };

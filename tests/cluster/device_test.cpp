@@ -48,14 +48,5 @@ TEST(Device, ALoneProcessIsItsMachinesOnlyRank) {
   EXPECT_GE(place.threads, 1);
 }
 
-TEST(Device, TheDescriptionNamesHostProcessAndDevice) {
-  const LocalPlace place{1, 2, 8};
-
-  EXPECT_THAT(describe_worker(place, 1), HasSubstr("cuda:1, 8 threads"));
-  EXPECT_THAT(describe_worker(place, std::nullopt), HasSubstr("cpu"));
-  EXPECT_THAT(describe_worker(place, std::nullopt), HasSubstr(host_name()));
-  EXPECT_THAT(describe_worker(place, std::nullopt), HasSubstr(std::to_string(getpid())));
-}
-
 }  // namespace
 }  // namespace neurosweep
