@@ -40,8 +40,11 @@ def arith(rng, d):
     return "".join(question), ";".join(steps), str(value)
 
 
-def variables(rng, d):
-    """d assignments, each to a new variable; the value of one of them is asked."""
+def variables(rng, d, restate=True):
+    """d assignments, each to a new variable; the value of one of them is asked.
+
+    Restating writes every operand's name before its value, and the asked one at the end.
+    """
     names = rng.sample(LETTERS, d)
     state, question, steps = {}, [], []
     for target in names:
@@ -54,16 +57,18 @@ def variables(rng, d):
         elif kind == 1:
             a, b = rng.choice(known), rng.randrange(1, 10)
             value, text = apply(op, state[a], b), f" {a}{op}{b}"
-            work = f" {target}={state[a]}{op}{b}"
+            work = f" {target}={f' {a}' if restate else ''}{state[a]}{op}{b}"
         else:
             a, b = rng.sample(known, 2)
             value, text = apply(op, state[a], state[b]), f" {a}{op} {b}"
-            work = f" {target}={state[a]}{op}{state[b]}"
+            left, right = (f" {a}", f" {b}") if restate else ("", "")
+            work = f" {target}={left}{state[a]}{op}{right}{state[b]}"
         state[target] = value
         question.append(f" {target}={text}")
         steps.append(f"{work} {target}{value}")
     asked = rng.choice(names)
-    return f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}", str(state[asked])
+    last = f"? {asked}{state[asked]}" if restate else ""
+    return f"vars:{';'.join(question)}; {asked}?", f"so{';'.join(steps)}{last}", str(state[asked])
 
 
 def sort(rng, d):
@@ -111,7 +116,7 @@ def compare(rng, d):
 FAMILIES = {f.__name__: f for f in (arith, variables, sort, brackets, compare)}
 TRAINING = {  # difficulties of the training stream, uniform
     "arith": range(3, 11),
-    "variables": range(3, 7),
+    "variables": range(3, 6),
     "sort": range(4, 10),
     "brackets": range(9, 21),
     "compare": range(4, 9),
@@ -119,7 +124,7 @@ TRAINING = {  # difficulties of the training stream, uniform
 WEIGHTS = {"arith": 2, "variables": 4, "sort": 4, "brackets": 3, "compare": 4}  # of training
 FILES = {  # difficulties of the task files, uniform, the same for every split
     "arith": range(3, 11),
-    "variables": range(3, 7),
+    "variables": range(3, 6),
     "sort": range(4, 10),
     "brackets": range(9, 21),
     "compare": range(4, 9),
@@ -142,13 +147,19 @@ def completion_of(item):
     return item["reasoning"] + "\nA: " + item["answer"]
 
 
-def training_stream(seed, weights=None):
-    """Endless training items, no question from the held-out share."""
+def training_stream(seed, weights=None, stage=2):
+    """Endless training items, no question from the held-out share.
+
+    Stage 1 has variables without restated names, and up to six of them.
+    """
     rng = random.Random(seed)
     names, weights = list(WEIGHTS), list((weights or WEIGHTS).values())
     while True:
         family = rng.choices(names, weights)[0]
-        question, reasoning, answer = FAMILIES[family](rng, rng.choice(TRAINING[family]))
+        if stage == 1 and family == "variables":
+            question, reasoning, answer = variables(rng, rng.choice(range(3, 7)), restate=False)
+        else:
+            question, reasoning, answer = FAMILIES[family](rng, rng.choice(TRAINING[family]))
         if not held_out(question):
             yield {"question": question, "reasoning": reasoning, "answer": answer,
                    "family": family}

@@ -36,7 +36,7 @@ def train():
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = splitter(TRAINING_PIECES)
     tokenizer.decoder = decoders.ByteLevel()
-    items = itertools.islice(training_stream(SEED), ITEMS)
+    items = itertools.islice(training_stream(SEED, stage=1), ITEMS)
     trainer = BpeTrainer(vocab_size=VOCABULARY, special_tokens=[END], show_progress=False,
                          initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
     tokenizer.train_from_iterator((prompt_of(i) + completion_of(i) for i in items), trainer)

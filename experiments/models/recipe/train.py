@@ -46,9 +46,9 @@ def build(name, tokenizer, end):
     return model_class(config)
 
 
-def encoded_stream(tokenizer, end, seed, weights):
+def encoded_stream(tokenizer, end, seed, weights, stage):
     """Endless (token ids, prompt length) pairs."""
-    stream = training_stream(seed, weights)
+    stream = training_stream(seed, weights, stage)
     while True:
         items = [next(stream) for _ in range(256)]
         prompts = tokenizer.encode_batch([prompt_of(i) for i in items])
@@ -134,6 +134,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--weights", type=float, nargs=5, default=list(WEIGHTS.values()),
                         metavar="W", help="of the families: " + " ".join(WEIGHTS))
+    parser.add_argument("--stage", type=int, choices=(1, 2), default=2, help="of the stream")
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true")
@@ -146,7 +147,8 @@ def main():
     end = tokenizer.token_to_id("<|endoftext|>")
     model = build(args.model, tokenizer, end)
     optimizer = optimizer_of(model, args.lr, args.decay)
-    batches = packed_batches(encoded_stream(tokenizer, end, args.seed, weights), args.rows, end)
+    stream = encoded_stream(tokenizer, end, args.seed, weights, args.stage)
+    batches = packed_batches(stream, args.rows, end)
     tasks = load_tasks(args.tasks, "validate")
     forward = torch.compile(model) if args.compile else model
     state_file, first = args.out / "state.pt", 0
