@@ -9,7 +9,8 @@ namespace neurosweep {
 
 const TaskItem& TaskEntry::item(const std::string& id) const {
   const auto found = std::find_if(items.begin(), items.end(), [&](const TaskItem& each) { return each.id == id; });
-  if (found == items.end()) throw input_error("{}: no item '{}' (was the file changed during the study?)", spec.file, id);
+  if (found == items.end())
+    throw input_error("{}: no item '{}' (was the file changed during the study?)", spec.file, id);
   return *found;
 }
 
@@ -45,13 +46,17 @@ Catalog::Catalog(StudySpec study) : study_(std::move(study)) {
   for (const TaskSpec& spec : study_.tasks) tasks_.emplace(spec.name, read_task_entry(spec));
 }
 
-const ModelEntry& Catalog::model(const std::string& name) const { return models_.at(name); }
-const TaskEntry& Catalog::task(const std::string& name) const { return tasks_.at(name); }
+const ModelEntry& Catalog::model(const std::string& name) const {
+  return models_.at(name);
+}
+const TaskEntry& Catalog::task(const std::string& name) const {
+  return tasks_.at(name);
+}
 
 ReferenceText Catalog::reference(const ModelEntry& model, const TaskEntry& task, const TaskItem& item) const {
   const std::int64_t eos = model.arch.eos.empty() ? -1 : model.arch.eos.front();
-  return make_reference(*model.tokenizer, task.prompt.fill(item.fields), task.target.fill(item.fields), item.answer, eos,
-                        model.arch.context, fmt::format("task '{}', item '{}'", task.spec.name, item.id));
+  return make_reference(*model.tokenizer, task.prompt.fill(item.fields), task.target.fill(item.fields), item.answer,
+                        eos, model.arch.context, fmt::format("task '{}', item '{}'", task.spec.name, item.id));
 }
 
 const Decoder& Workbench::decoder(const std::string& model) {

@@ -42,9 +42,9 @@ Plan plan_from_text(const std::string& text);
 struct Forecast {
   struct Work {
     std::int64_t units = 0;
-    std::int64_t forwards = 0;        ///< sequences passed through the model, interventions included
-    double forward_tokens = 0;        ///< tokens through all layers in teacher-forced batches
-    double generated_tokens = 0;      ///< tokens decoded one by one
+    std::int64_t forwards = 0;    ///< sequences passed through the model, interventions included
+    double forward_tokens = 0;    ///< tokens through all layers in teacher-forced batches
+    double generated_tokens = 0;  ///< tokens decoded one by one
   };
   std::map<std::string, Work> by_model;
   double result_bytes = 0;

@@ -25,12 +25,14 @@ constexpr std::pair<const char*, const char*> kEngineVerbs[] = {
 };
 
 void print_help(std::FILE* out) {
-  fmt::print(out, "usage: neurosweep VERB ...          (neurosweep VERB --help tells more)\n\n"
-                  "Finds the MLP neurons on which a language model's reasoning hangs.\n\n");
+  fmt::print(out,
+             "usage: neurosweep VERB ...          (neurosweep VERB --help tells more)\n\n"
+             "Finds the MLP neurons on which a language model's reasoning hangs.\n\n");
   for (const auto& [name, summary] : kEngineVerbs) fmt::print(out, "  {:<10}{}\n", name, summary);
   for (const Verb& verb : front_verbs()) fmt::print(out, "  {:<10}{}\n", verb.name, verb.summary);
-  fmt::print(out, "\nexit status: 0 complete, 2 bad input, 3 finished with failed units, 4 file error, 5 store damaged or\n"
-                  "foreign, 6 MPI, 7 device, 70 a bug, 85 stopped on request (run again to go on)\n");
+  fmt::print(out,
+             "\nexit status: 0 complete, 2 bad input, 3 finished with failed units, 4 file error, 5 store damaged or\n"
+             "foreign, 6 MPI, 7 device, 70 a bug, 85 stopped on request (run again to go on)\n");
 }
 
 /// Hands the whole command line to neurosweep-engine beside this program.

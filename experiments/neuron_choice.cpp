@@ -76,7 +76,8 @@ std::vector<float> reference_means(const Database& db, const std::string& trace_
   std::vector<double> sums;
   std::int64_t traces = 0;
   db.for_each<ActivationMeanRow>(
-      "WHERE EXISTS (SELECT 1 FROM trace AS t JOIN round AS r USING (round_id) WHERE t.round_id = activation_mean.round_id"
+      "WHERE EXISTS (SELECT 1 FROM trace AS t JOIN round AS r USING (round_id) WHERE t.round_id = "
+      "activation_mean.round_id"
       " AND t.unit = activation_mean.unit AND t.seq = activation_mean.seq AND r.experiment = ? AND t.model = ?)"
       " ORDER BY round_id, unit, seq",
       {trace_experiment, model}, [&](ActivationMeanRow&& row) {

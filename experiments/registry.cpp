@@ -24,14 +24,16 @@ const ExperimentKind& find_kind(const ExperimentSpec& spec) {
     names.push_back(kind.name);
   }
   const std::string guess = nearest(spec.kind, names);
-  throw input_error("{}: unknown kind of experiment '{}'{}", to_text(spec.table.place), spec.kind,
-                    guess.empty() ? fmt::format(" (valid: {})", fmt::join(names, ", "))
-                                  : fmt::format("; did you mean '{}'?", guess));
+  throw input_error(
+      "{}: unknown kind of experiment '{}'{}", to_text(spec.table.place), spec.kind,
+      guess.empty() ? fmt::format(" (valid: {})", fmt::join(names, ", ")) : fmt::format("; did you mean '{}'?", guess));
 }
 
 }  // namespace
 
-std::span<const ExperimentKind> experiment_kinds() { return kKinds; }
+std::span<const ExperimentKind> experiment_kinds() {
+  return kKinds;
+}
 
 std::vector<std::unique_ptr<Experiment>> make_experiments(const StudySpec& study) {
   std::vector<std::unique_ptr<Experiment>> experiments;

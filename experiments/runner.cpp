@@ -51,7 +51,8 @@ std::optional<int> choose_device(const std::string& wanted, int local_rank) {
   if (wanted == "cpu") return std::nullopt;
   const auto device = choose_cuda_device(local_rank, cuda_device_count());
   if (wanted == "cuda" && !device) {
-    throw error(ErrorKind::device, "[study] device = \"cuda\", but no CUDA device is visible here: use \"auto\" or \"cpu\"");
+    throw error(ErrorKind::device,
+                "[study] device = \"cuda\", but no CUDA device is visible here: use \"auto\" or \"cpu\"");
   }
   return device;
 }
@@ -87,7 +88,7 @@ class StudyRun {
     record_workers();
     at::set_num_threads(static_cast<int>(study.settings.threads));
     bench_.emplace(*catalog_, cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_))
-                                            : at::Device(at::kCPU));
+                                           : at::Device(at::kCPU));
     shard_.emplace(shard_path(dir_, launch_, comm_.rank()), study_id_, launch_, comm_.rank());
     watchdog_.emplace(study.settings.unit_deadline > 0
                           ? std::optional(std::chrono::duration<double>(study.settings.unit_deadline))
@@ -130,8 +131,8 @@ class StudyRun {
     on_root(comm_, [&] {
       std::vector<WorkerRow> workers;
       for (int rank = 0; rank < comm_.size(); ++rank) {
-        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), devices[rank], TORCH_VERSION, mpi_library_version(),
-                           catalog_->study().settings.threads});
+        workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), devices[rank], TORCH_VERSION,
+                           mpi_library_version(), catalog_->study().settings.threads});
       }
       const auto environment = [](const char* name) -> std::optional<std::string> {
         const char* value = std::getenv(name);

@@ -21,10 +21,10 @@ class CommonError : public Error {
 
 /// How a run ended, the same on every rank.
 struct RunResult {
-  int status = 0;              ///< exit_status::kComplete, kFailedUnits or kCheckpointed
+  int status = 0;               ///< exit_status::kComplete, kFailedUnits or kCheckpointed
   std::int64_t units_done = 0;  ///< in this launch
   std::int64_t units_failed = 0;
-  std::string content_hash;    ///< rank 0, when complete
+  std::string content_hash;  ///< rank 0, when complete
 };
 
 /// Runs what is left of a study into the store folder `dir`. Collective; every rank reads the study itself.

@@ -26,8 +26,10 @@ std::vector<Arm> arms_of(const Plan& plan, const WorkUnit& unit) {
   for (const SetMemberRow& row : plan.members) {
     if (row.model != unit.model || row.task != unit.task) continue;
     if (arms.back().name != row.set_name) arms.push_back({row.set_name, {}});
-    arms.back().edits.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)}, intervention_kind(row.op),
-                                 static_cast<float>(row.value), span_of(row.span)});
+    arms.back().edits.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)},
+                                 intervention_kind(row.op),
+                                 static_cast<float>(row.value),
+                                 span_of(row.span)});
   }
   return arms;
 }
@@ -100,8 +102,7 @@ class SuppressExperiment final : public Experiment {
       for (const Arm& arm : arms) requests.push_back({task.prompt.fill(item.fields), item.answer, 0, arm.edits});
     }
     const AttemptOptions options{{}, keys_.max_new_tokens, keys_.slots};
-    const auto attempts =
-        measure_attempts(decoder, *model.tokenizer, *task.grader, requests, options, KeepMeans::no);
+    const auto attempts = measure_attempts(decoder, *model.tokenizer, *task.grader, requests, options, KeepMeans::no);
     const auto logprobs = reference_logprobs(decoder, texts, arms);
     UnitRows rows;
     for (std::size_t i = 0; i < attempts.size(); ++i) {
@@ -112,7 +113,8 @@ class SuppressExperiment final : public Experiment {
 
   void reduce(const Catalog&, Database& db) const override {
     if (!db.select<OutcomeRow>("WHERE round_id IN (SELECT round_id FROM round WHERE experiment = ?) LIMIT 1",
-                               {keys_.name}).empty()) {
+                               {keys_.name})
+             .empty()) {
       reduce_set_effects(db, keys_.name);
     }
   }
@@ -154,8 +156,7 @@ class SuppressExperiment final : public Experiment {
     };
     add(kCriticalSet, critical);
     const auto seed = content_seed(catalog.study(), fmt::format("{}|{}", keys_.name, model));
-    const auto random =
-        make_matched_sets(critical, arch.M, keys_.random_sets, static_cast<std::uint64_t>(seed));
+    const auto random = make_matched_sets(critical, arch.M, keys_.random_sets, static_cast<std::uint64_t>(seed));
     for (std::size_t i = 0; i < random.size(); ++i) add(fmt::format("{}{:02}", kRandomSetPrefix, i), random[i]);
   }
 

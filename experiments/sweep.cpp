@@ -17,8 +17,10 @@ std::vector<SweepArm> arms_of(const Plan& plan, const WorkUnit& unit) {
   std::vector<SweepArm> arms;
   for (std::int64_t i = unit.first_arm; i < unit.first_arm + unit.n_arms; ++i) {
     const ArmRow& row = plan.arms.at(static_cast<std::size_t>(i));
-    arms.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)}, intervention_kind(row.op),
-                    static_cast<float>(row.value), span_of(row.span)});
+    arms.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)},
+                    intervention_kind(row.op),
+                    static_cast<float>(row.value),
+                    span_of(row.span)});
   }
   return arms;
 }
@@ -37,7 +39,8 @@ class SweepExperiment final : public Experiment {
     if (std::find(kMetrics, kMetrics + usable, keys_.metric) == kMetrics + usable) {
       throw input_error("{}: experiment '{}': metric '{}' is not measured here; expected one of {}{}",
                         to_text(spec.table.place), spec.name, keys_.metric,
-                        fmt::join(kMetrics, kMetrics + usable, ", "), keys_.accuracy ? "" : " (or set accuracy = true)");
+                        fmt::join(kMetrics, kMetrics + usable, ", "),
+                        keys_.accuracy ? "" : " (or set accuracy = true)");
     }
   }
 
@@ -57,9 +60,10 @@ class SweepExperiment final : public Experiment {
       }
     }
     if (plan.arms.empty()) {
-      throw input_error("experiment '{}': '{}' chose no neuron (with polarity = true none may pass the filter): set "
-                        "polarity = false there, or candidates = \"all\" here",
-                        keys_.name, keys_.candidates);
+      throw input_error(
+          "experiment '{}': '{}' chose no neuron (with polarity = true none may pass the filter): set "
+          "polarity = false there, or candidates = \"all\" here",
+          keys_.name, keys_.candidates);
     }
     return plan;
   }
@@ -98,8 +102,7 @@ class SweepExperiment final : public Experiment {
     const bool all = keys_.candidates == kAllNeurons;
     auto sets = keys_.selection.tasks;
     sets.emplace_back(kAllTasks);
-    const auto candidates =
-        all ? all_neurons(arch) : best_neurons(so_far, keys_.candidates, model, sets, keys_.top);
+    const auto candidates = all ? all_neurons(arch) : best_neurons(so_far, keys_.candidates, model, sets, keys_.top);
     const auto seed = content_seed(catalog.study(), fmt::format("{}|{}", keys_.name, model));
     const auto controls = draw_controls(candidates, arch, keys_.controls, static_cast<std::uint64_t>(seed));
     const auto values = keys_.intervention.values(so_far, model);

@@ -20,7 +20,8 @@ struct SweepJob {
   std::vector<SweepArm> neurons;
 };
 
-/// Reads {"kind": "sweep", "name", "prompts": [{"context", "answer", "foil": [id]}], "neurons": [{"layer", "index", "value"}]}.
+/// Reads {"kind": "sweep", "name", "prompts": [{"context", "answer", "foil": [id]}], "neurons": [{"layer", "index",
+/// "value"}]}.
 ///   throws  Error{input} with path and key
 SweepJob read_sweep_job(const std::string& path);
 

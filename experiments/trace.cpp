@@ -1,6 +1,5 @@
 #include "experiments/trace.hpp"
 
-
 namespace neurosweep {
 
 namespace {
@@ -35,12 +34,13 @@ class TraceExperiment final : public Experiment {
       const TaskItem& item = task.item(id);
       for (std::int64_t attempt = 0; attempt < keys_.attempts; ++attempt) {
         rows.push_back(trace_row(bench.catalog().study(), unit, id, attempt));
-        requests.push_back({task.prompt.fill(item.fields), item.answer, static_cast<std::uint64_t>(rows.back().seed), {}});
+        requests.push_back(
+            {task.prompt.fill(item.fields), item.answer, static_cast<std::uint64_t>(rows.back().seed), {}});
       }
     }
     const AttemptOptions options{{keys_.temperature, keys_.top_p}, keys_.max_new_tokens, keys_.slots};
-    const auto attempts = measure_attempts(bench.decoder(unit.model), *model.tokenizer, *task.grader, requests, options,
-                                           KeepMeans::yes);
+    const auto attempts =
+        measure_attempts(bench.decoder(unit.model), *model.tokenizer, *task.grader, requests, options, KeepMeans::yes);
     UnitRows result;
     for (std::size_t i = 0; i < attempts.size(); ++i) add_attempt(result, std::move(rows[i]), attempts[i]);
     return result;
@@ -70,7 +70,8 @@ class TraceExperiment final : public Experiment {
   }
 
  private:
-  TraceRow trace_row(const StudySpec& study, const WorkUnit& unit, const std::string& item, std::int64_t attempt) const {
+  TraceRow trace_row(const StudySpec& study, const WorkUnit& unit, const std::string& item,
+                     std::int64_t attempt) const {
     TraceRow row;
     row.model = unit.model;
     row.task = unit.task;

@@ -14,9 +14,9 @@ namespace neurosweep {
 
 /// A line of input: {"id", "tokens": [...]} or {"id", "text": "..."}.
 struct SequenceLine {
-  Json id;                            ///< any JSON; null where the line has none
+  Json id;  ///< any JSON; null where the line has none
   std::vector<std::int64_t> tokens;
-  std::string origin;                 ///< "<stdin>:3"
+  std::string origin;  ///< "<stdin>:3"
 };
 
 /// Calls `visit` with each line of JSON and its origin; blank lines are skipped.

@@ -62,11 +62,12 @@ Json score_line(const Decoder& decoder, const SequenceLine& line) {
 
 int run_score(const std::vector<std::string>& words) {
   ModelOptions options;
-  CommandLine line("score --model DIR < SEQUENCES.jsonl",
-                   "Log-probability of every token given those before it, and the most likely next token after each.\n"
-                   "Reads {\"id\",\"tokens\":[...]} or {\"id\",\"text\"} lines; writes {\"id\",\"tokens\",\"logprobs\",\"argmax\"}\n"
-                   "lines: logprobs[t] belongs to tokens[t] (null for the first), argmax[t] is the best guess for t + 1.",
-                   "  echo '{\"id\":1,\"text\":\"2+2=4\"}' | neurosweep score --model experiments/models/reasoner-small");
+  CommandLine line(
+      "score --model DIR < SEQUENCES.jsonl",
+      "Log-probability of every token given those before it, and the most likely next token after each.\n"
+      "Reads {\"id\",\"tokens\":[...]} or {\"id\",\"text\"} lines; writes {\"id\",\"tokens\",\"logprobs\",\"argmax\"}\n"
+      "lines: logprobs[t] belongs to tokens[t] (null for the first), argmax[t] is the best guess for t + 1.",
+      "  echo '{\"id\":1,\"text\":\"2+2=4\"}' | neurosweep score --model experiments/models/reasoner-small");
   options.add_to(line);
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
   const Decoder decoder = options.load();
@@ -81,10 +82,11 @@ int run_generate(const std::vector<std::string>& words) {
   ModelOptions options;
   std::int64_t max_new_tokens = 64, seed = 1, slots = 32;
   SamplingSpec sampling;
-  CommandLine line("generate --model DIR --max-new-tokens N < PROMPTS.jsonl",
-                   "Continues prompts. Reads {\"id\",\"tokens\":[...]} or {\"id\",\"text\"} lines; writes\n"
-                   "{\"id\",\"tokens\":[new ones],\"text\"} lines in the same order.",
-                   "  echo '{\"id\":1,\"text\":\"...\"}' | neurosweep generate --model experiments/models/reasoner-small");
+  CommandLine line(
+      "generate --model DIR --max-new-tokens N < PROMPTS.jsonl",
+      "Continues prompts. Reads {\"id\",\"tokens\":[...]} or {\"id\",\"text\"} lines; writes\n"
+      "{\"id\",\"tokens\":[new ones],\"text\"} lines in the same order.",
+      "  echo '{\"id\":1,\"text\":\"...\"}' | neurosweep generate --model experiments/models/reasoner-small");
   options.add_to(line);
   line.option("max-new-tokens", max_new_tokens, "longest continuation (default 64)");
   line.option("temperature", sampling.temperature, "of sampling (default 0: greedy)");
@@ -112,10 +114,11 @@ int run_generate(const std::vector<std::string>& words) {
 int run_tokenize(const std::vector<std::string>& words) {
   std::string model;
   bool decode = false, plain = false;
-  CommandLine line("tokenize --model DIR [--decode] < LINES.jsonl",
-                   "Texts to token ids and back: {\"id\",\"text\"} lines to {\"id\",\"tokens\"} lines, or with --decode\n"
-                   "the other way.",
-                   "  echo '{\"id\":1,\"text\":\"a b\"}' | neurosweep tokenize --model experiments/models/reasoner-small");
+  CommandLine line(
+      "tokenize --model DIR [--decode] < LINES.jsonl",
+      "Texts to token ids and back: {\"id\",\"text\"} lines to {\"id\",\"tokens\"} lines, or with --decode\n"
+      "the other way.",
+      "  echo '{\"id\":1,\"text\":\"a b\"}' | neurosweep tokenize --model experiments/models/reasoner-small");
   line.option("model", model, "folder with tokenizer.json");
   line.flag("decode", decode, "token ids to text");
   line.flag("plain", plain, "add no special tokens; keep them in decoded text");

@@ -46,20 +46,23 @@ Rates measure_rates(const Decoder& decoder) {
   const at::Tensor tokens = at::zeros({B, T}, at::kLong);
   const BatchRows rows = full_rows(B, T, T);
   const double forward = seconds_of([&] {
-    decoder.run_layers(decoder.embed(tokens, rows), LayerIndex(0), LayerIndex(decoder.arch().L), rows, nullptr, nullptr);
+    decoder.run_layers(decoder.embed(tokens, rows), LayerIndex(0), LayerIndex(decoder.arch().L), rows, nullptr,
+                       nullptr);
   });
   const std::vector<GenerationRequest> requests(B, GenerationRequest{{0, 0, 0, 0}, 0, 8});
   std::int64_t generated = 1;
   const double generation = seconds_of([&] {
     generated = 0;
-    for (const auto& made : generate(decoder, requests, {}, B)) generated += static_cast<std::int64_t>(made.tokens.size()) + 1;
+    for (const auto& made : generate(decoder, requests, {}, B))
+      generated += static_cast<std::int64_t>(made.tokens.size()) + 1;
   });
   return {B * T / forward, static_cast<double>(generated) / generation};
 }
 
 /// Multiply-adds of one token through all layers and the head, times two.
 double flops_per_token(const ArchSpec& arch) {
-  const double attention = static_cast<double>(arch.D * arch.head_dim) * static_cast<double>(2 * arch.H + 2 * arch.kv_heads);
+  const double attention =
+      static_cast<double>(arch.D * arch.head_dim) * static_cast<double>(2 * arch.H + 2 * arch.kv_heads);
   const double mlp = (arch.gated_mlp ? 3.0 : 2.0) * static_cast<double>(arch.D * arch.M);
   return 2.0 * (static_cast<double>(arch.L) * (attention + mlp) + static_cast<double>(arch.V * arch.D));
 }
@@ -75,10 +78,11 @@ int run_plan(const std::vector<std::string>& words) {
   std::vector<std::string> settings;
   std::int64_t ranks = 1;
   bool json = false;
-  CommandLine line("plan STUDY.toml [--ranks N]",
-                   "What a study will do and cost: units, forwards, arithmetic, result size and time. Runs nothing but a\n"
-                   "short timing of each model on this machine. A '<=' marks what depends on results not there yet.",
-                   "  neurosweep plan experiments/configs/demo.toml --ranks 2");
+  CommandLine line(
+      "plan STUDY.toml [--ranks N]",
+      "What a study will do and cost: units, forwards, arithmetic, result size and time. Runs nothing but a\n"
+      "short timing of each model on this machine. A '<=' marks what depends on results not there yet.",
+      "  neurosweep plan experiments/configs/demo.toml --ranks 2");
   line.positional("STUDY.toml", study_path, "the study file");
   line.option("set", settings, "override a key of the study");
   line.option("ranks", ranks, "ranks that share the work (default 1)");
@@ -99,10 +103,12 @@ int run_plan(const std::vector<std::string>& words) {
     total_bytes += forecast.result_bytes;
     for (const auto& [model, work] : forecast.by_model) {
       if (!rates.count(model)) rates[model] = measure_rates(bench.decoder(model));
-      const double seconds = (work.forward_tokens / rates[model].forward + work.generated_tokens / rates[model].generate) /
-                             static_cast<double>(ranks);
+      const double seconds =
+          (work.forward_tokens / rates[model].forward + work.generated_tokens / rates[model].generate) /
+          static_cast<double>(ranks);
       total_seconds += seconds;
-      const double gflop = 1e-9 * flops_per_token(catalog.model(model).arch) * (work.forward_tokens + work.generated_tokens);
+      const double gflop =
+          1e-9 * flops_per_token(catalog.model(model).arch) * (work.forward_tokens + work.generated_tokens);
       table.rows.push_back({catalog.study().experiments[e].name, model, mark + std::to_string(work.units),
                             mark + std::to_string(work.forwards), fmt::format("{}{:.1f}", mark, gflop),
                             bytes_text(forecast.result_bytes), mark + format_duration(seconds)});

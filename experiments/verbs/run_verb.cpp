@@ -39,8 +39,10 @@ void print_result(const RunResult& result, const std::string& store) {
 int run_keys(const std::vector<std::string>& words) {
   CommandLine line("keys", "Lists every key of a study file with its default and meaning.");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
-  std::cout << "[study]\n" << key_help<StudySettings>() << "[models.<name>]\n" << key_help<ModelSpec>()
-            << "[tasks.<name>]\n" << key_help<TaskSpec>();
+  std::cout << "[study]\n"
+            << key_help<StudySettings>() << "[models.<name>]\n"
+            << key_help<ModelSpec>() << "[tasks.<name>]\n"
+            << key_help<TaskSpec>();
   for (const ExperimentKind& kind : experiment_kinds()) {
     std::cout << fmt::format("[[experiment]] kind = \"{}\": {}\n{}", kind.name, kind.help, kind.keys());
   }
@@ -75,8 +77,10 @@ int run_run(const std::vector<std::string>& words) {
     const RunResult result = run_study(study, store, comm, install_stop_handlers());
     status = result.status;
     if (comm.rank() == 0) {
-      if (json) std::cout << json_text(result_json(result, store)) << '\n';
-      else print_result(result, store);
+      if (json)
+        std::cout << json_text(result_json(result, store)) << '\n';
+      else
+        print_result(result, store);
     }
   } catch (const CommonError& failure) {
     if (comm.rank() == 0) log_error("{}", failure.what());

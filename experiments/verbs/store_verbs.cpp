@@ -18,12 +18,15 @@ namespace {
 
 using Outcome = CommandLine::Outcome;
 
-TableFormat format_of(bool json, const std::string& name) { return json ? TableFormat::json : table_format(name); }
+TableFormat format_of(bool json, const std::string& name) {
+  return json ? TableFormat::json : table_format(name);
+}
 
 int run_merge(const std::vector<std::string>& words) {
   std::string dir;
   bool json = false;
-  CommandLine line("merge DIR", "Folds the shards of all ranks into DIR/results.db. Safe at any time and any number of times.");
+  CommandLine line("merge DIR",
+                   "Folds the shards of all ranks into DIR/results.db. Safe at any time and any number of times.");
   line.positional("DIR", dir, "result folder").flag("json", json, "print as JSON");
   if (line.parse(words) == Outcome::help_printed) return exit_status::kComplete;
   const MergeReport report = merge_shards(dir);
@@ -50,8 +53,9 @@ int run_rank(const std::vector<std::string>& words) {
   RankSpec again;
   bool json = false, redo = false;
   CommandLine line("rank DIR [options]",
-                   "The neurons whose suppression hurts most, with effect, interval, n, p, q and whether they count as\n"
-                   "critical. With --again the ranking is made anew from the measured effects, by the given options.",
+                   "The neurons whose suppression hurts most, with effect, interval, n, p, q, the 5 % quantile of the\n"
+                   "random controls' effects (controls_low) and whether they count as critical. With --again the "
+                   "ranking is made anew from the measured effects, by the given options.",
                    "  neurosweep rank study-demo --task arith --top 5\n"
                    "  neurosweep rank study-demo --again --experiment sweep --metric answer_logprob --fdr 0.01");
   line.positional("DIR", dir, "result folder");
@@ -59,7 +63,7 @@ int run_rank(const std::vector<std::string>& words) {
   line.option("model", table.model, "model (default: all)");
   line.option("task", table.task, "task; '*' is all tasks pooled (default: all)");
   line.option("metric", table.metric, "reasoning_logprob, answer_logprob or accuracy (default: all measured)");
-  line.option("top", table.top, "neurons of each model, task and metric (default 20)");
+  line.option("top", table.top, "neurons of each model, task and metric (default 10)");
   line.flag("again", redo, "rank anew from the measured effects (needs --experiment)");
   line.option("critical", again.top, "with --again: largest critical set (default 50)");
   line.option("fdr", again.fdr, "with --again: false discovery rate (default 0.05)");
@@ -88,12 +92,13 @@ int run_query_verb(const std::vector<std::string>& words) {
   std::string dir, format = "table";
   std::vector<std::string> query, assignments;
   bool json = false;
-  CommandLine line("query DIR [NAME | SQL] [--with name=value]",
-                   "Asks the result database: a named query, or any SQL that only reads. Without either, lists the named\n"
-                   "queries. Tables and columns: results_schema/README.md.",
-                   "  neurosweep query study-demo\n"
-                   "  neurosweep query study-demo top_neurons --with model=small\n"
-                   "  neurosweep query study-demo \"SELECT task, avg(correct) FROM trace GROUP BY task\" --format csv");
+  CommandLine line(
+      "query DIR [NAME | SQL] [--with name=value]",
+      "Asks the result database: a named query, or any SQL that only reads. Without either, lists the named\n"
+      "queries. Tables and columns: results_schema/README.md.",
+      "  neurosweep query study-demo\n"
+      "  neurosweep query study-demo top_neurons --with model=small\n"
+      "  neurosweep query study-demo \"SELECT task, avg(correct) FROM trace GROUP BY task\" --format csv");
   line.positional("DIR", dir, "result folder").positional("QUERY", query, "name of a query, or SQL");
   line.option("with", assignments, "a parameter of the query, name=value");
   line.option("format", format, "table (default), csv or json").flag("json", json, "the same as --format json");
@@ -116,7 +121,8 @@ int run_query_verb(const std::vector<std::string>& words) {
 int run_report(const std::vector<std::string>& words) {
   std::string dir, out;
   CommandLine line("report DIR [--out FILE.md]", "The study's findings as one Markdown document.");
-  line.positional("DIR", dir, "result folder").option("out", out, "file to write (default: DIR/report.md); '-': standard output");
+  line.positional("DIR", dir, "result folder")
+      .option("out", out, "file to write (default: DIR/report.md); '-': standard output");
   if (line.parse(words) == Outcome::help_printed) return exit_status::kComplete;
   const Database db = Database::open_results(dir, Database::Access::read);
   if (out == "-") {
@@ -155,10 +161,11 @@ int run_status(const std::vector<std::string>& words) {
 int run_verify(const std::vector<std::string>& words) {
   std::string dir;
   bool json = false;
-  CommandLine line("verify DIR [--json]",
-                   "Checks a store: file structure, schema, the checksum of every unit against its rows, completeness,\n"
-                   "orphans; prints the content hash of all measured results. Status 5 when something is wrong, 3 when\n"
-                   "units are missing.");
+  CommandLine line(
+      "verify DIR [--json]",
+      "Checks a store: file structure, schema, the checksum of every unit against its rows, completeness,\n"
+      "orphans; prints the content hash of all measured results. Status 5 when something is wrong, 3 when\n"
+      "units are missing.");
   line.positional("DIR", dir, "result folder").flag("json", json, "print as JSON");
   if (line.parse(words) == Outcome::help_printed) return exit_status::kComplete;
   const VerifyReport report = verify_store(dir);
@@ -191,6 +198,8 @@ constexpr Verb kVerbs[] = {
 
 }  // namespace
 
-std::span<const Verb> front_verbs() { return kVerbs; }
+std::span<const Verb> front_verbs() {
+  return kVerbs;
+}
 
 }  // namespace neurosweep

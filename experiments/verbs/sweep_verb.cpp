@@ -22,7 +22,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 rusage usage() {
   rusage now{};
@@ -30,9 +32,13 @@ rusage usage() {
   return now;
 }
 
-double peak_rss_mb() { return static_cast<double>(usage().ru_maxrss) / 1024.0; }
+double peak_rss_mb() {
+  return static_cast<double>(usage().ru_maxrss) / 1024.0;
+}
 
-double cpu_seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec); }
+double cpu_seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
 
 void write_text(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
@@ -63,9 +69,10 @@ void check_finite(const JobEffects& effects) {
 int run_sweep(const std::vector<std::string>& words) {
   std::string model, job_path, out, summary_path;
   std::int64_t threads = 1, rows = 64;
-  CommandLine line("sweep --model DIR --job JOB.json --out EFFECTS.jsonl --summary S.json",
-                   "Runs one sweep job: sets every neuron of the job to its value on every prompt and writes what that\n"
-                   "does to the log-probability of the answer, one JSON line a neuron and prompt.");
+  CommandLine line(
+      "sweep --model DIR --job JOB.json --out EFFECTS.jsonl --summary S.json",
+      "Runs one sweep job: sets every neuron of the job to its value on every prompt and writes what that\n"
+      "does to the log-probability of the answer, one JSON line a neuron and prompt.");
   line.option("model", model, "checkpoint folder");
   line.option("job", job_path, "sweep job (JSON: prompts as token ids, neurons with values)");
   line.option("out", out, "effects, JSON lines");

@@ -10,24 +10,36 @@ namespace neurosweep {
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::input: return exit_status::kInput;
-    case ErrorKind::io: return exit_status::kIo;
-    case ErrorKind::store: return exit_status::kStore;
-    case ErrorKind::mpi: return exit_status::kMpi;
-    case ErrorKind::device: return exit_status::kDevice;
-    case ErrorKind::internal: return exit_status::kInternal;
+    case ErrorKind::input:
+      return exit_status::kInput;
+    case ErrorKind::io:
+      return exit_status::kIo;
+    case ErrorKind::store:
+      return exit_status::kStore;
+    case ErrorKind::mpi:
+      return exit_status::kMpi;
+    case ErrorKind::device:
+      return exit_status::kDevice;
+    case ErrorKind::internal:
+      return exit_status::kInternal;
   }
   return exit_status::kInternal;
 }
 
 const char* kind_name(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::input: return "input";
-    case ErrorKind::io: return "io";
-    case ErrorKind::store: return "store";
-    case ErrorKind::mpi: return "mpi";
-    case ErrorKind::device: return "device";
-    case ErrorKind::internal: return "internal";
+    case ErrorKind::input:
+      return "input";
+    case ErrorKind::io:
+      return "io";
+    case ErrorKind::store:
+      return "store";
+    case ErrorKind::mpi:
+      return "mpi";
+    case ErrorKind::device:
+      return "device";
+    case ErrorKind::internal:
+      return "internal";
   }
   return "internal";
 }
@@ -36,7 +48,9 @@ void ensure(bool condition, const char* what) {
   if (!condition) throw error(ErrorKind::internal, "{} (this is a bug in neurosweep): please report it", what);
 }
 
-std::string errno_text() { return std::strerror(errno); }
+std::string errno_text() {
+  return std::strerror(errno);
+}
 
 int edit_distance(const std::string& a, const std::string& b) {
   std::vector<int> row(b.size() + 1);

@@ -21,8 +21,8 @@ enum class ErrorKind {
 /// Exit statuses of every program, stable across versions.
 namespace exit_status {
 inline constexpr int kComplete = 0;
-inline constexpr int kInput = 2;         ///< usage or bad input
-inline constexpr int kFailedUnits = 3;   ///< finished, but some units failed
+inline constexpr int kInput = 2;        ///< usage or bad input
+inline constexpr int kFailedUnits = 3;  ///< finished, but some units failed
 inline constexpr int kIo = 4;
 inline constexpr int kStore = 5;
 inline constexpr int kMpi = 6;

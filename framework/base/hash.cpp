@@ -34,7 +34,9 @@ ContentHash& ContentHash::add_bytes(std::span<const std::byte> bytes) {
   return add_block(bytes);
 }
 
-ContentHash& ContentHash::add_text(std::string_view text) { return add_bytes(std::as_bytes(std::span(text))); }
+ContentHash& ContentHash::add_text(std::string_view text) {
+  return add_bytes(std::as_bytes(std::span(text)));
+}
 
 ContentHash& ContentHash::add_integer(std::int64_t value) {
   std::array<std::byte, 8> little{};
@@ -42,7 +44,9 @@ ContentHash& ContentHash::add_integer(std::int64_t value) {
   return add_block(little);
 }
 
-ContentHash& ContentHash::add_real(double value) { return add_integer(std::bit_cast<std::int64_t>(value)); }
+ContentHash& ContentHash::add_real(double value) {
+  return add_integer(std::bit_cast<std::int64_t>(value));
+}
 
 std::string ContentHash::hex() const {
   XXH128_canonical_t canonical;
@@ -52,9 +56,13 @@ std::string ContentHash::hex() const {
   return text;
 }
 
-std::uint64_t ContentHash::low_bits() const { return XXH3_128bits_digest(state_->xxh).low64; }
+std::uint64_t ContentHash::low_bits() const {
+  return XXH3_128bits_digest(state_->xxh).low64;
+}
 
-std::string hash_text(std::string_view text) { return ContentHash().add_text(text).hex(); }
+std::string hash_text(std::string_view text) {
+  return ContentHash().add_text(text).hex();
+}
 
 std::string hash_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

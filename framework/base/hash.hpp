@@ -24,8 +24,8 @@ class ContentHash {
   /// Raw bytes without a length: for files read in blocks.
   ContentHash& add_block(std::span<const std::byte> bytes);
 
-  std::string hex() const;          ///< 32 hexadecimal digits
-  std::uint64_t low_bits() const;   ///< 64 bits, for seeds
+  std::string hex() const;         ///< 32 hexadecimal digits
+  std::uint64_t low_bits() const;  ///< 64 bits, for seeds
 
  private:
   struct State;

@@ -9,10 +9,14 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -33,6 +37,8 @@ void start_log(LogLevel level, int rank, int rank_count) {
   logger().set_pattern(rank_count > 1 ? fmt::format("[r{}] %^%l%$: %v", rank) : "%^%l%$: %v");
 }
 
-void log_line(LogLevel level, std::string_view message) { logger().log(to_spdlog(level), message); }
+void log_line(LogLevel level, std::string_view message) {
+  logger().log(to_spdlog(level), message);
+}
 
 }  // namespace neurosweep

@@ -116,10 +116,18 @@ std::string read_text(const std::string& path) {
 
 }  // namespace
 
-const ModelSpec& StudySpec::model(const std::string& name) const { return find_spec(models, name, "model"); }
-const TaskSpec& StudySpec::task(const std::string& name) const { return find_spec(tasks, name, "task"); }
-std::vector<std::string> StudySpec::model_names() const { return names_of(models); }
-std::vector<std::string> StudySpec::task_names() const { return names_of(tasks); }
+const ModelSpec& StudySpec::model(const std::string& name) const {
+  return find_spec(models, name, "model");
+}
+const TaskSpec& StudySpec::task(const std::string& name) const {
+  return find_spec(tasks, name, "task");
+}
+std::vector<std::string> StudySpec::model_names() const {
+  return names_of(models);
+}
+std::vector<std::string> StudySpec::task_names() const {
+  return names_of(tasks);
+}
 
 StudySpec read_study(const std::string& path, const std::vector<std::string>& settings) {
   StudySpec study;

@@ -37,7 +37,8 @@ struct ModelSpec {
 
   template <class Visitor>
   void visit_keys(Visitor& v) {
-    v.required("path", path, "folder with config.json, model.safetensors and tokenizer.json; relative to the study file");
+    v.required("path", path,
+               "folder with config.json, model.safetensors and tokenizer.json; relative to the study file");
     v.optional("dtype", dtype, "float32, bfloat16 or float16: what it is computed in");
   }
 };
@@ -82,8 +83,8 @@ struct StudySpec {
   std::vector<ModelSpec> models;
   std::vector<TaskSpec> tasks;
   std::vector<ExperimentSpec> experiments;
-  std::string path;   ///< of the study file
-  std::string toml;   ///< its text and the settings of the command line
+  std::string path;  ///< of the study file
+  std::string toml;  ///< its text and the settings of the command line
   ConfigNode tree;
 
   const ModelSpec& model(const std::string& name) const;
@@ -93,7 +94,8 @@ struct StudySpec {
 };
 
 /// Reads and checks a study file; `settings` are the --set assignments.
-///   throws  Error{input} with file:line:column: not TOML, unknown key, wrong type or range, no model, task or experiment
+///   throws  Error{input} with file:line:column: not TOML, unknown key, wrong type or range, no model, task or
+///   experiment
 StudySpec read_study(const std::string& path, const std::vector<std::string>& settings = {});
 
 /// Fails unless every name in `chosen` is in `known`; an empty choice means all of them.

@@ -88,14 +88,22 @@ void KeyHelp::add(const char* key, const std::string& state, const char* help) {
   text_ += fmt::format("  {:<18} {:<22} {}\n", key, state, help);
 }
 
-std::string KeyHelp::show(bool value) { return value ? "true" : "false"; }
-std::string KeyHelp::show(std::int64_t value) { return fmt::format("{}", value); }
-std::string KeyHelp::show(double value) { return fmt::format("{}", value); }
+std::string KeyHelp::show(bool value) {
+  return value ? "true" : "false";
+}
+std::string KeyHelp::show(std::int64_t value) {
+  return fmt::format("{}", value);
+}
+std::string KeyHelp::show(double value) {
+  return fmt::format("{}", value);
+}
 std::string KeyHelp::show(const std::string& value) {
   std::string escaped;
   for (char c : value) escaped += c == '\n' ? std::string("\\n") : std::string(1, c);
   return "\"" + escaped + "\"";
 }
-std::string KeyHelp::show(const std::vector<std::string>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+std::string KeyHelp::show(const std::vector<std::string>& value) {
+  return fmt::format("[{}]", fmt::join(value, ", "));
+}
 
 }  // namespace neurosweep

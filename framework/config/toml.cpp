@@ -81,7 +81,8 @@ void apply_settings(ConfigNode& root, const std::vector<std::string>& assignment
     if (equals == std::string::npos || equals == 0) {
       throw input_error("--set {}: expected table.key=value, such as --set study.seed=3", assignment);
     }
-    set_value(root, assignment.substr(0, equals), parse_toml_value(assignment.substr(equals + 1), "--set " + assignment));
+    set_value(root, assignment.substr(0, equals),
+              parse_toml_value(assignment.substr(equals + 1), "--set " + assignment));
   }
 }
 

@@ -19,6 +19,7 @@ struct ReferenceText {
 ///   eos     appended when >= 0
 ///   throws  Error{input}: an empty prompt or completion, or more than `context` tokens; `what` names the item
 ReferenceText make_reference(const Tokenizer& tokenizer, const std::string& prompt, const std::string& completion,
-                             const std::string& answer, std::int64_t eos, std::int64_t context, const std::string& what);
+                             const std::string& answer, std::int64_t eos, std::int64_t context,
+                             const std::string& what);
 
 }  // namespace neurosweep

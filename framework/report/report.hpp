@@ -24,10 +24,11 @@ struct RankTableSpec {
   std::string model;
   std::string task;
   std::string metric;
-  std::int64_t top = 20;  ///< neurons for each experiment, model, task and metric
+  std::int64_t top = 10;  ///< neurons for each experiment, model, task and metric
 };
 
-/// The highest-ranked candidate neurons with effect, interval, n, p, q and verdict.
+/// The highest-ranked candidate neurons with effect, interval, n, p, q, the 5 % quantile of the random controls'
+/// effects beside them, and verdict.
 ///   throws   Error{input} when the store has no ranked neuron that fits
 QueryResult rank_table(const Database& db, const RankTableSpec& spec);
 

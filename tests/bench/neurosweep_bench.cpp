@@ -37,8 +37,8 @@ void bench_sweep(benchmark::State& state) {
   at::set_num_threads(1);
   const Decoder decoder = load_decoder(kModel);
   const Tokenizer tokenizer = Tokenizer::load(kModel);
-  const auto text = make_reference(tokenizer, kPrompt, kCompletion, "2", decoder.arch().eos.front(),
-                                   decoder.arch().context, "bench");
+  const auto text =
+      make_reference(tokenizer, kPrompt, kCompletion, "2", decoder.arch().eos.front(), decoder.arch().context, "bench");
   std::vector<SweepArm> arms;
   for (const NeuronId& id : all_neurons(decoder.arch())) arms.push_back({id, InterventionKind::zero, 0, Span::all});
   SuffixSweep sweep(decoder, state.range(0));

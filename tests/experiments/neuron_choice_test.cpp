@@ -16,7 +16,9 @@ ArchSpec arch_of(std::int64_t L, std::int64_t M) {
   return arch;
 }
 
-NeuronId id(int layer, int neuron) { return {LayerIndex(layer), NeuronIndex(neuron)}; }
+NeuronId id(int layer, int neuron) {
+  return {LayerIndex(layer), NeuronIndex(neuron)};
+}
 
 TEST(DrawControls, HaveTheLayerSharesOfTheCandidatesAndNoneOfThem) {
   std::vector<NeuronId> candidates;

@@ -31,10 +31,11 @@ class RegistryTest : public ::testing::Test {
 };
 
 TEST_F(RegistryTest, MakesEveryKind) {
-  const auto made = make_experiments(study("[[experiment]]\nkind = \"trace\"\n"
-                                           "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
-                                           "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
-                                           "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"));
+  const auto made =
+      make_experiments(study("[[experiment]]\nkind = \"trace\"\n"
+                             "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
+                             "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
+                             "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"));
 
   EXPECT_EQ(made.size(), 4u);
   EXPECT_EQ(made.size(), experiment_kinds().size());
@@ -52,7 +53,8 @@ TEST_F(RegistryTest, NamesTheNearestKindAndKey) {
 TEST_F(RegistryTest, RefusesReferencesToNoEarlierExperiment) {
   expect_refused("[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n[[experiment]]\nkind = \"trace\"\n",
                  "no earlier experiment of kind trace (there is none)");
-  expect_refused("[[experiment]]\nkind = \"suppress\"\nfrom = \"nothing\"\n", "no earlier experiment of kind sweep or identify");
+  expect_refused("[[experiment]]\nkind = \"suppress\"\nfrom = \"nothing\"\n",
+                 "no earlier experiment of kind sweep or identify");
 }
 
 TEST_F(RegistryTest, RefusesUnknownNamesSplitsOpsAndMetrics) {

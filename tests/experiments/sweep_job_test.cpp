@@ -22,7 +22,8 @@ TEST(SweepJob, EffectsEqualTheFullForward) {
   SweepJob job;
   job.prompts.push_back({testing::random_tokens(model.arch, 6, 1), testing::random_tokens(model.arch, 2, 2), 3});
   job.prompts.push_back({testing::random_tokens(model.arch, 6, 3), testing::random_tokens(model.arch, 2, 4), 1});
-  for (int l = 0; l < 2; ++l) job.neurons.push_back({{LayerIndex(l), NeuronIndex(l + 1)}, InterventionKind::set, 0.4f, Span::all});
+  for (int l = 0; l < 2; ++l)
+    job.neurons.push_back({{LayerIndex(l), NeuronIndex(l + 1)}, InterventionKind::set, 0.4f, Span::all});
 
   const JobEffects effects = run_sweep_job(decoder, job, 4);
 
@@ -35,7 +36,8 @@ TEST(SweepJob, EffectsEqualTheFullForward) {
       InterventionSet hook({{0, arm.neuron, arm.kind, arm.value, arm.span}}, model.arch);
       double logprob[2], difference[2];
       for (int edited = 0; edited < 2; ++edited) {
-        const at::Tensor logits = decoder.forward(padded_tokens({tokens}), full_rows(1, 7, 6), edited ? &hook : nullptr)[0];
+        const at::Tensor logits =
+            decoder.forward(padded_tokens({tokens}), full_rows(1, 7, 6), edited ? &hook : nullptr)[0];
         const at::Tensor all = at::log_softmax(logits, -1);
         logprob[edited] = all[5][prompt.answer[0]].item<double>() + all[6][prompt.answer[1]].item<double>();
         difference[edited] = logits[5][prompt.answer[0]].item<double>() - logits[5][prompt.foil].item<double>();
@@ -55,12 +57,10 @@ TEST(SweepJob, RefusesWhatIsNoJob) {
 
   expect_error(ErrorKind::input, HasSubstr("'kind' must be"), [&] { read("{\"kind\":\"steer\"}"); });
   expect_error(ErrorKind::input, HasSubstr("missing key 'name'"), [&] { read("{\"kind\":\"sweep\"}"); });
-  expect_error(ErrorKind::input, HasSubstr("prompt 0: missing key 'answer'"), [&] {
-    read(R"({"kind":"sweep","name":"n","prompts":[{"context":[1]}],"neurons":[]})");
-  });
-  expect_error(ErrorKind::input, HasSubstr("no prompts, or no neurons"), [&] {
-    read(R"({"kind":"sweep","name":"n","prompts":[],"neurons":[]})");
-  });
+  expect_error(ErrorKind::input, HasSubstr("prompt 0: missing key 'answer'"),
+               [&] { read(R"({"kind":"sweep","name":"n","prompts":[{"context":[1]}],"neurons":[]})"); });
+  expect_error(ErrorKind::input, HasSubstr("no prompts, or no neurons"),
+               [&] { read(R"({"kind":"sweep","name":"n","prompts":[],"neurons":[]})"); });
 }
 
 }  // namespace

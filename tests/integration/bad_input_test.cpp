@@ -75,7 +75,8 @@ TEST_F(BadInputTest, DamagedWeightsFailTheirUnitsAndNothingElse) {
   const std::string bytes = read_file(weights());
   write_file(weights(), bytes.substr(0, bytes.size() - 100));
 
-  const auto result = run_neurosweep({"run", write_study({{"@models@/reasoner-small", dir_.file("model")}}), "--store", store()});
+  const auto result =
+      run_neurosweep({"run", write_study({{"@models@/reasoner-small", dir_.file("model")}}), "--store", store()});
 
   EXPECT_EQ(result.status, exit_status::kInput) << result.err;
   EXPECT_THAT(result.err, HasSubstr("model.safetensors"));
@@ -90,12 +91,11 @@ TEST_F(BadInputTest, InATaskFile) {
 }
 
 TEST_F(BadInputTest, APromptLongerThanTheContextIsNamedAndTheRestIsMeasured) {
-  write_file(dir_.file("t.jsonl"),
-             "{\"id\":\"long\",\"question\":\"" + std::string(3000, '8') +
-                 "\",\"reasoning\":\"r\",\"answer\":\"1\",\"split\":\"identify\"}\n");
+  write_file(dir_.file("t.jsonl"), "{\"id\":\"long\",\"question\":\"" + std::string(3000, '8') +
+                                       "\",\"reasoning\":\"r\",\"answer\":\"1\",\"split\":\"identify\"}\n");
 
-  const auto result = run_neurosweep({"run", write_study({{"@models@/tasks/arith.jsonl", dir_.file("t.jsonl")}}), "--store", store(),
-                                      "--set", "experiment.suppress.split=all"});
+  const auto result = run_neurosweep({"run", write_study({{"@models@/tasks/arith.jsonl", dir_.file("t.jsonl")}}),
+                                      "--store", store(), "--set", "experiment.suppress.split=all"});
 
   EXPECT_THAT(result.err, HasSubstr("context"));
   EXPECT_EQ(result.status, exit_status::kFailedUnits) << result.err;

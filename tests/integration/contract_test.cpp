@@ -8,14 +8,17 @@ namespace neurosweep {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using testing::run_neurosweep;
 using testing::small_reasoner;
+using ::testing::StartsWith;
 
-Json first_line(const std::string& text) { return parse_json(text.substr(0, text.find('\n')), "output"); }
+Json first_line(const std::string& text) {
+  return parse_json(text.substr(0, text.find('\n')), "output");
+}
 
 TEST(Score, GivesOneLogprobATokenAndAGuessAfterEach) {
-  const auto result = run_neurosweep({"score", "--model", small_reasoner()}, "{\"id\":\"a\",\"tokens\":[20,21,22,23]}\n");
+  const auto result =
+      run_neurosweep({"score", "--model", small_reasoner()}, "{\"id\":\"a\",\"tokens\":[20,21,22,23]}\n");
 
   ASSERT_EQ(result.status, 0) << result.err;
   const Json line = first_line(result.out);
@@ -43,7 +46,8 @@ TEST(Generate, ContinuesGreedilyWithTheArgmaxAndInInputOrder) {
 }
 
 TEST(Generate, SamplesFromTheSeedOfEachLine) {
-  const std::string input = "{\"id\":1,\"text\":\"calc:\"}\n{\"id\":2,\"text\":\"calc:\"}\n{\"id\":3,\"text\":\"calc:\"}\n";
+  const std::string input =
+      "{\"id\":1,\"text\":\"calc:\"}\n{\"id\":2,\"text\":\"calc:\"}\n{\"id\":3,\"text\":\"calc:\"}\n";
   const auto sample = [&](const char* seed) {
     return run_neurosweep({"generate", "--model", small_reasoner(), "--temperature", "1.5", "--seed", seed}, input).out;
   };
@@ -55,7 +59,8 @@ TEST(Generate, SamplesFromTheSeedOfEachLine) {
 TEST(Generate, WorksOnTokensWithoutATokenizerAndStopsAtTheLimitWithoutEos) {
   const std::string model = NS_SOURCE_DIR "/tests/golden/data/qwen2-tied";
 
-  const auto result = run_neurosweep({"generate", "--model", model, "--max-new-tokens", "7"}, "{\"id\":0,\"tokens\":[1,2,3]}\n");
+  const auto result =
+      run_neurosweep({"generate", "--model", model, "--max-new-tokens", "7"}, "{\"id\":0,\"tokens\":[1,2,3]}\n");
   const auto text = run_neurosweep({"generate", "--model", model}, "{\"id\":0,\"text\":\"a\"}\n");
 
   ASSERT_EQ(result.status, 0) << result.err;
@@ -66,7 +71,8 @@ TEST(Generate, WorksOnTokensWithoutATokenizerAndStopsAtTheLimitWithoutEos) {
 
 TEST(Tokenize, RoundTripsAnyText) {
   const std::string text = "calc:1+2 \xC3\xA9\xF0\x9F\x99\x82\ttab  two\n";
-  const auto tokens = run_neurosweep({"tokenize", "--model", small_reasoner()}, json_text({{"id", 1}, {"text", text}}) + "\n");
+  const auto tokens =
+      run_neurosweep({"tokenize", "--model", small_reasoner()}, json_text({{"id", 1}, {"text", text}}) + "\n");
   ASSERT_EQ(tokens.status, 0) << tokens.err;
 
   const auto back = run_neurosweep({"tokenize", "--model", small_reasoner(), "--decode"}, tokens.out);

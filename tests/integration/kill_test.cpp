@@ -20,7 +20,8 @@ TEST_F(KilledStudyTest, EndsWithTheHashOfAnUndisturbedRunAfterFiveRandomKills) {
 
   for (int launch = 0; launch < 60 && kills < 5; ++launch) {
     auto words = testing::mpirun_words(1 + static_cast<int>(random() % 3));
-    for (const std::string& word : {std::string("run"), write_study(), std::string("--store"), store()}) words.push_back(word);
+    for (const std::string& word : {std::string("run"), write_study(), std::string("--store"), store()})
+      words.push_back(word);
     testing::BackgroundProgram program(words);
     const std::chrono::milliseconds delay(500 + random() % 2500);
     if (program.finished_within(delay)) continue;

@@ -61,12 +61,15 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 }  // namespace
 
-std::string small_reasoner() { return NS_SOURCE_DIR "/experiments/models/reasoner-small"; }
+std::string small_reasoner() {
+  return NS_SOURCE_DIR "/experiments/models/reasoner-small";
+}
 
 std::string StudyTest::write_study(const std::vector<std::pair<std::string, std::string>>& changes) const {
   std::string text = kStudy;
   for (const auto& [from, to] : changes) text = replaced(text, from, to);
-  if (text.find("@models@") != std::string::npos) text = replaced(text, "@models@", NS_SOURCE_DIR "/experiments/models");
+  if (text.find("@models@") != std::string::npos)
+    text = replaced(text, "@models@", NS_SOURCE_DIR "/experiments/models");
   write_file(dir_.file("study.toml"), text);
   return dir_.file("study.toml");
 }

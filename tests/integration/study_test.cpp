@@ -38,7 +38,8 @@ TEST_F(StudyRunTest, GivesTheSameContentHashFor1And2And4Ranks) {
   for (int ranks : {2, 4}) {
     auto words = testing::mpirun_words(ranks);
     const std::string dir = store(std::to_string(ranks));
-    for (const std::string& word : {std::string("run"), write_study(), std::string("--store"), dir}) words.push_back(word);
+    for (const std::string& word : {std::string("run"), write_study(), std::string("--store"), dir})
+      words.push_back(word);
     const auto run = run_program(words);
     ASSERT_EQ(run.status, 0) << run.err;
     EXPECT_EQ(sound_hash(dir), hash) << ranks << " ranks";
@@ -64,8 +65,10 @@ TEST_F(StudyRunTest, StopsOnRequestWithStatus85AndGoesOn) {
     testing::BackgroundProgram program({testing::neurosweep_path(), "run", write_study(), "--store", store()});
     if (!program.finished_within(std::chrono::milliseconds(700 + 100 * launch))) program.signal_group(SIGUSR1);
     status = program.wait();
-    if (status == 128 + SIGUSR1) status = exit_status::kCheckpointed;  // the signal came before the handler stood
-    else if (status == exit_status::kCheckpointed) ++stops;
+    if (status == 128 + SIGUSR1)
+      status = exit_status::kCheckpointed;  // the signal came before the handler stood
+    else if (status == exit_status::kCheckpointed)
+      ++stops;
   }
 
   EXPECT_EQ(status, 0);
@@ -78,14 +81,16 @@ TEST_F(StudyRunTest, AFailingUnitIsRecordedAndTheOthersAreDone) {
   std::string lines;
   for (int i = 0; i < 4; ++i) {
     const std::string reasoning = i == 2 ? std::string(4000, '7') : "1+1=2";
-    lines += fmt::format("{{\"id\":\"i{}\",\"question\":\"calc:1+1\",\"reasoning\":\"{}\",\"answer\":\"2\",\"split\":\"identify\"}}\n",
-                         i, reasoning);
+    lines += fmt::format(
+        "{{\"id\":\"i{}\",\"question\":\"calc:1+1\",\"reasoning\":\"{}\",\"answer\":\"2\",\"split\":\"identify\"}}\n",
+        i, reasoning);
   }
   testing::write_file(tasks, lines);
   const std::string study = dir_.file("poison.toml");
-  testing::write_file(study, fmt::format("[study]\nname = \"p\"\n[models.small]\npath = \"{}\"\n[tasks.t]\nfile = \"{}\"\n"
-                                         "target = \"{{reasoning}} {{answer}}\"\n[[experiment]]\nkind = \"sweep\"\n",
-                                         testing::small_reasoner(), tasks));
+  testing::write_file(study,
+                      fmt::format("[study]\nname = \"p\"\n[models.small]\npath = \"{}\"\n[tasks.t]\nfile = \"{}\"\n"
+                                  "target = \"{{reasoning}} {{answer}}\"\n[[experiment]]\nkind = \"sweep\"\n",
+                                  testing::small_reasoner(), tasks));
 
   const auto run = run_neurosweep({"run", study, "--store", store()});
 

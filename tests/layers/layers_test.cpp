@@ -83,7 +83,8 @@ TEST(Layers, RoomsWithoutTensorsDoNotIncludeLibtorch) {
     for (const auto& [included, ours] : includes_of(file)) {
       EXPECT_FALSE(included == "torch/torch.h" || included == "torch/extension.h") << path;
       if (!kWithoutTorch.count(room_of(path))) continue;
-      const bool torch = included.rfind("ATen/", 0) == 0 || included.rfind("c10/", 0) == 0 || included.rfind("torch/", 0) == 0;
+      const bool torch =
+          included.rfind("ATen/", 0) == 0 || included.rfind("c10/", 0) == 0 || included.rfind("torch/", 0) == 0;
       EXPECT_FALSE(torch) << path << " includes " << included;
     }
   }

@@ -35,7 +35,9 @@ int exit_status_of(int wait_status) {
 
 }  // namespace
 
-std::string neurosweep_path() { return NS_BINARY_DIR "/neurosweep"; }
+std::string neurosweep_path() {
+  return NS_BINARY_DIR "/neurosweep";
+}
 
 std::vector<std::string> mpirun_words(int ranks) {
   return {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", std::to_string(ranks), neurosweep_path()};
@@ -72,7 +74,9 @@ BackgroundProgram::~BackgroundProgram() {
   wait();
 }
 
-void BackgroundProgram::signal_group(int signal) const { kill(-pid_, signal); }
+void BackgroundProgram::signal_group(int signal) const {
+  kill(-pid_, signal);
+}
 
 bool BackgroundProgram::finished_within(std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;

@@ -41,7 +41,9 @@ TEST(CommandLine, BindsWordsOptionsAndFlags) {
 TEST(CommandLine, NamesTheNearestOption) {
   RunWords words;
 
-  expect_error(ErrorKind::input, HasSubstr("did you mean --store?"), [&] { words.line().parse({"s.toml", "--stor", "x"}); });
+  expect_error(ErrorKind::input, HasSubstr("did you mean --store?"), [&] {
+    words.line().parse({"s.toml", "--stor", "x"});
+  });
 }
 
 TEST(CommandLine, RefusesAMissingWordAndABadNumber) {

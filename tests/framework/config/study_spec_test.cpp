@@ -90,8 +90,9 @@ TEST(ChooseNames, EmptyMeansAllAndUnknownIsAnError) {
 
   EXPECT_EQ(choose_names({}, known, "task", {"s.toml", 1, 1}), known);
   EXPECT_EQ(choose_names({"sort"}, known, "task", {"s.toml", 1, 1}), std::vector<std::string>{"sort"});
-  expect_error(ErrorKind::input, HasSubstr("s.toml:1:1: no task named 'sorts'; did you mean 'sort'?"),
-               [&] { choose_names({"sorts"}, known, "task", {"s.toml", 1, 1}); });
+  expect_error(ErrorKind::input, HasSubstr("s.toml:1:1: no task named 'sorts'; did you mean 'sort'?"), [&] {
+    choose_names({"sorts"}, known, "task", {"s.toml", 1, 1});
+  });
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ TEST_F(AttemptsTest, WithTheSameSeedAreTheSameAndMeansAreOfTheModelsSize) {
 TEST_F(AttemptsTest, AnInterventionActsOnItsOwnAttemptOnly) {
   const SweepArm strong{{LayerIndex(0), NeuronIndex(0)}, InterventionKind::set, 500, Span::all};
 
-  const auto attempts = attempt({{prompt(), "-", 0, {}}, {prompt(), "-", 0, {strong}}, {prompt(), "-", 0, {}}}, KeepMeans::no);
+  const auto attempts =
+      attempt({{prompt(), "-", 0, {}}, {prompt(), "-", 0, {strong}}, {prompt(), "-", 0, {}}}, KeepMeans::no);
 
   EXPECT_EQ(attempts[0].completion, attempts[2].completion);
   EXPECT_NE(attempts[0].logprob, attempts[1].logprob);

@@ -41,7 +41,8 @@ TEST(MeasureEffects, AreScoresWithTheArmMinusScoresWithout) {
     EXPECT_NEAR(effects.reasoning_baseline, reasoning, 10 * kSameMath) << model.name;
     EXPECT_NEAR(effects.answer_baseline, answer, 10 * kSameMath) << model.name;
     for (std::size_t i = 0; i < arms.size(); ++i) {
-      EXPECT_NEAR(effects.reasoning[i], scored_sum(decoder, text, 5, &arms[i]) - reasoning, 10 * kSameMath) << model.name;
+      EXPECT_NEAR(effects.reasoning[i], scored_sum(decoder, text, 5, &arms[i]) - reasoning, 10 * kSameMath)
+          << model.name;
       EXPECT_NEAR(effects.answer[i], scored_sum(decoder, text, 9, &arms[i]) - answer, 10 * kSameMath) << model.name;
     }
   }

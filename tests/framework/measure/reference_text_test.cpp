@@ -10,7 +10,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Tokenizer tokenizer() { return Tokenizer::load(std::string(NS_SOURCE_DIR) + "/tests/golden/tokenizers/qwen2"); }
+Tokenizer tokenizer() {
+  return Tokenizer::load(std::string(NS_SOURCE_DIR) + "/tests/golden/tokenizers/qwen2");
+}
 
 std::string text_of(const Tokenizer& tokenizer, const ReferenceText& text, std::int64_t begin, std::int64_t end) {
   return tokenizer.decode({text.tokens.data() + begin, static_cast<std::size_t>(end - begin)}, SkipSpecialTokens::no);

@@ -27,8 +27,10 @@ std::vector<SweepArm> arms_of(const ArchSpec& arch) {
   for (std::int64_t l = arch.L - 1; l >= 0; --l) {
     for (std::int64_t i = 0; i < std::min<std::int64_t>(arch.M, 5); ++i) {
       const auto span = i % 2 == 0 ? Span::all : Span::generated;
-      arms.push_back({{LayerIndex(l), NeuronIndex(i)}, i == 3 ? InterventionKind::add : InterventionKind::zero,
-                      i == 3 ? 0.7f : 0.0f, span});
+      arms.push_back({{LayerIndex(l), NeuronIndex(i)},
+                      i == 3 ? InterventionKind::add : InterventionKind::zero,
+                      i == 3 ? 0.7f : 0.0f,
+                      span});
     }
   }
   return arms;
@@ -87,7 +89,8 @@ TEST(SuffixSweep, BatchSizeChangesNothingBeyondRounding) {
     SuffixSweep sweep(decoder, k == 0 ? 1 : 64);
     sweep.baseline(prompt);
     sweep.run(arms, [&](std::span<const std::size_t> which, const at::Tensor& logits) {
-      for (std::size_t b = 0; b < which.size(); ++b) by_rows[k][which[b]] = logits[static_cast<std::int64_t>(b)].clone();
+      for (std::size_t b = 0; b < which.size(); ++b)
+        by_rows[k][which[b]] = logits[static_cast<std::int64_t>(b)].clone();
     });
   }
 
@@ -105,8 +108,12 @@ TEST(SuffixSweep, RefusesArmsThatDoNotApply) {
   const auto run = [&](const SweepArm& arm) { sweep.run(std::vector<SweepArm>{arm}, ignore); };
 
   const auto zero = InterventionKind::zero;
-  expect_error(ErrorKind::input, HasSubstr("layer 99"), [&] { run({{LayerIndex(99), NeuronIndex(0)}, zero, 0, Span::all}); });
-  expect_error(ErrorKind::input, HasSubstr("neuron"), [&] { run({{LayerIndex(0), NeuronIndex(9999)}, zero, 0, Span::all}); });
+  expect_error(ErrorKind::input, HasSubstr("layer 99"), [&] {
+    run({{LayerIndex(99), NeuronIndex(0)}, zero, 0, Span::all});
+  });
+  expect_error(ErrorKind::input, HasSubstr("neuron"), [&] {
+    run({{LayerIndex(0), NeuronIndex(9999)}, zero, 0, Span::all});
+  });
   expect_error(ErrorKind::input, HasSubstr("generated"), [&] {
     run({{LayerIndex(0), NeuronIndex(0)}, zero, 0, Span::generated});
   });
