@@ -60,12 +60,13 @@ ReferenceText Catalog::reference(const ModelEntry& model, const TaskEntry& task,
 }
 
 const Decoder& Workbench::decoder(const std::string& model) {
-  auto& decoder = decoders_[model];
-  if (!decoder) {
+  if (!decoder_ || loaded_ != model) {
     const ModelSpec& spec = catalog_.model(model).spec;
-    decoder = std::make_unique<const Decoder>(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}));
+    decoder_.reset();
+    decoder_.emplace(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}));
+    loaded_ = model;
   }
-  return *decoder;
+  return *decoder_;
 }
 
 at::ScalarType parse_dtype(const std::string& name, const SourcePlace& place) {

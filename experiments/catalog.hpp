@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,18 +54,20 @@ class Catalog {
   std::map<std::string, TaskEntry> tasks_;
 };
 
-/// A catalog and the models loaded from it, each on first use.
+/// A catalog and one loaded model at a time: the one that was asked for last.
 class Workbench {
  public:
   Workbench(const Catalog& catalog, at::Device device) : catalog_(catalog), device_(device) {}
 
   const Catalog& catalog() const { return catalog_; }
+  /// Valid until another model is asked for.
   const Decoder& decoder(const std::string& model);
 
  private:
   const Catalog& catalog_;
   at::Device device_;
-  std::map<std::string, std::unique_ptr<const Decoder>> decoders_;
+  std::string loaded_;
+  std::optional<Decoder> decoder_;
 };
 
 /// float32, bfloat16 or float16. Throws Error{input} at `place` for anything else.

@@ -29,21 +29,31 @@ namespace neurosweep {
 
 namespace {
 
+/// Runs `action` on every rank; an Error of any of them is thrown on all, with the text of the first that failed.
+template <class Action>
+void on_every_rank(const Comm& comm, Action&& action) {
+  std::int64_t kind = -1;
+  std::string text;
+  try {
+    action();
+  } catch (const Error& failure) {
+    kind = static_cast<std::int64_t>(failure.kind());
+    text = failure.what();
+  }
+  const std::int64_t worst = comm.all_max(kind);
+  if (worst < 0) return;
+  for (const std::string& each : comm.gather(text)) {
+    if (text.empty()) text = each;
+  }
+  throw CommonError(static_cast<ErrorKind>(worst), text);
+}
+
 /// Runs `action` on rank 0; an Error there is thrown on every rank, its text on rank 0.
 template <class Action>
 void on_root(const Comm& comm, Action&& action) {
-  std::string kind;
-  std::string text;
-  if (comm.rank() == 0) {
-    try {
-      action();
-    } catch (const Error& failure) {
-      kind = std::to_string(static_cast<int>(failure.kind()));
-      text = failure.what();
-    }
-  }
-  comm.broadcast(kind);
-  if (!kind.empty()) throw CommonError(static_cast<ErrorKind>(std::stoi(kind)), text);
+  on_every_rank(comm, [&] {
+    if (comm.rank() == 0) action();
+  });
 }
 
 /// The CUDA device of a rank, or nothing for the CPU.
@@ -68,31 +78,22 @@ std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
 
 class StudyRun {
  public:
-  StudyRun(const StudySpec& study, std::string dir, const Comm& comm, const StopToken& stop)
-      : dir_(std::move(dir)), comm_(comm), stop_(stop) {
-    on_root(comm_, [&] { open_catalog(study); });
-    if (comm_.rank() != 0) open_catalog(study);
-    place_ = find_local_place(comm_);
-    cuda_device_ = choose_device(study.settings.device, place_.rank);
-    if (study.settings.threads > place_.threads && comm_.rank() == 0) {
-      log_warning("{} threads a rank, but only {} processors for each here: expect it to be slow",
-                  study.settings.threads, place_.threads);
-    }
+  StudyRun(const RunRequest& request, const Comm& comm, const StopToken& stop)
+      : dir_(request.store), comm_(comm), stop_(stop) {
+    on_every_rank(comm_, [&] {
+      StudySpec study = read_study(request.study_path, request.settings);
+      experiments_ = make_experiments(study);
+      catalog_.emplace(std::move(study));
+    });
+    if (dir_.empty()) dir_ = "study-" + settings().name;
+    prepare_device();
     on_root(comm_, [&] { start_launch(); });
-    std::string launch = std::to_string(launch_);
-    comm_.broadcast(launch);
-    launch_ = std::stoi(launch);
-    std::string study_id = study_id_;
-    comm_.broadcast(study_id);
-    study_id_ = study_id;
+    launch_ = static_cast<int>(comm_.all_max(launch_));
+    comm_.broadcast(study_id_);
     record_workers();
-    at::set_num_threads(static_cast<int>(study.settings.threads));
-    bench_.emplace(*catalog_, cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_))
-                                           : at::Device(at::kCPU));
     shard_.emplace(shard_path(dir_, launch_, comm_.rank()), study_id_, launch_, comm_.rank());
-    watchdog_.emplace(study.settings.unit_deadline > 0
-                          ? std::optional(std::chrono::duration<double>(study.settings.unit_deadline))
-                          : std::nullopt,
+    const double deadline = settings().unit_deadline;
+    watchdog_.emplace(deadline > 0 ? std::optional(std::chrono::duration<double>(deadline)) : std::nullopt,
                       comm_.rank());
   }
 
@@ -111,9 +112,22 @@ class StudyRun {
   }
 
  private:
-  void open_catalog(const StudySpec& study) {
-    experiments_ = make_experiments(study);
-    catalog_.emplace(study);
+  const StudySettings& settings() const { return catalog_->study().settings; }
+
+  /// Chooses the device, and on rank 0 loads every model once, so that a damaged one is found before any work.
+  void prepare_device() {
+    place_ = find_local_place(comm_);
+    on_every_rank(comm_, [&] { cuda_device_ = choose_device(settings().device, place_.rank); });
+    if (settings().threads > place_.threads && comm_.rank() == 0) {
+      log_warning("{} threads a rank, but only {} processors for each here: expect it to be slow", settings().threads,
+                  place_.threads);
+    }
+    at::set_num_threads(static_cast<int>(settings().threads));
+    bench_.emplace(*catalog_, cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_))
+                                           : at::Device(at::kCPU));
+    on_root(comm_, [&] {
+      for (const auto& model : catalog_->study().model_names()) bench_->decoder(model);
+    });
   }
 
   void start_launch() {
@@ -132,7 +146,7 @@ class StudyRun {
       std::vector<WorkerRow> workers;
       for (int rank = 0; rank < comm_.size(); ++rank) {
         workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), devices[rank], TORCH_VERSION,
-                           mpi_library_version(), catalog_->study().settings.threads});
+                           mpi_library_version(), settings().threads});
       }
       const auto environment = [](const char* name) -> std::optional<std::string> {
         const char* value = std::getenv(name);
@@ -250,6 +264,7 @@ class StudyRun {
       result_.content_hash = content_hash(db);
     });
     missing = comm_.all_max(missing);
+    result_.store = dir_;
     result_.units_failed = stopped ? 0 : missing;
     result_.status = stopped       ? exit_status::kCheckpointed
                      : missing > 0 ? exit_status::kFailedUnits
@@ -277,8 +292,8 @@ class StudyRun {
 
 }  // namespace
 
-RunResult run_study(const StudySpec& study, const std::string& dir, const Comm& comm, const StopToken& stop) {
-  return StudyRun(study, dir, comm, stop).run();
+RunResult run_study(const RunRequest& request, const Comm& comm, const StopToken& stop) {
+  return StudyRun(request, comm, stop).run();
 }
 
 }  // namespace neurosweep

@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cluster/comm.hpp"
 #include "cluster/preemption.hpp"
 #include "framework/base/error.hpp"
-#include "framework/config/study_spec.hpp"
 
 namespace neurosweep {
 
@@ -24,12 +24,20 @@ struct RunResult {
   int status = 0;               ///< exit_status::kComplete, kFailedUnits or kCheckpointed
   std::int64_t units_done = 0;  ///< in this launch
   std::int64_t units_failed = 0;
+  std::string store;         ///< result folder
   std::string content_hash;  ///< rank 0, when complete
 };
 
-/// Runs what is left of a study into the store folder `dir`. Collective; every rank reads the study itself.
+/// Where a study is and where its results go.
+struct RunRequest {
+  std::string study_path;
+  std::vector<std::string> settings;  ///< --set assignments
+  std::string store;                  ///< result folder; "": study-<name>
+};
+
+/// Runs what is left of a study. Collective; every rank reads the study itself.
 ///   throws  CommonError on all ranks: bad input, a foreign store, a plan or reduction that failed;
 ///           Error on the failing rank only: its disk or message layer failed
-RunResult run_study(const StudySpec& study, const std::string& dir, const Comm& comm, const StopToken& stop);
+RunResult run_study(const RunRequest& request, const Comm& comm, const StopToken& stop);
 
 }  // namespace neurosweep

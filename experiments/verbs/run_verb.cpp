@@ -12,25 +12,26 @@ namespace neurosweep {
 
 namespace {
 
-Json result_json(const RunResult& result, const std::string& store) {
+Json result_json(const RunResult& result) {
   return {{"status", result.status},
-          {"store", store},
+          {"store", result.store},
           {"units_done", result.units_done},
           {"units_failed", result.units_failed},
           {"content_hash", result.content_hash}};
 }
 
-void print_result(const RunResult& result, const std::string& store) {
+void print_result(const RunResult& result) {
   if (result.status == exit_status::kCheckpointed) {
     std::cout << fmt::format("stopped after {} units; run again to go on\n", result.units_done);
   } else if (result.status == exit_status::kFailedUnits) {
-    std::cout << fmt::format("finished; {} units failed (neurosweep query {} failures)\n", result.units_failed, store);
+    std::cout << fmt::format("finished; {} units failed (neurosweep query {} failures)\n", result.units_failed,
+                             result.store);
   } else {
     std::cout << fmt::format("complete: {} units in this launch; content hash {}\n", result.units_done,
                              result.content_hash);
   }
   if (result.status != exit_status::kCheckpointed) {
-    std::cout << fmt::format("next: neurosweep rank {0}    neurosweep report {0}\n", store);
+    std::cout << fmt::format("next: neurosweep rank {0}    neurosweep report {0}\n", result.store);
   }
 }
 
@@ -50,8 +51,7 @@ int run_keys(const std::vector<std::string>& words) {
 }
 
 int run_run(const std::vector<std::string>& words) {
-  std::string study_path, store;
-  std::vector<std::string> settings;
+  RunRequest request;
   bool json = false;
   CommandLine line("run STUDY.toml [--store DIR] [--set key=value]",
                    "Runs a study, alone or under mpirun or srun; what is in the store already is not run again.\n"
@@ -59,9 +59,9 @@ int run_run(const std::vector<std::string>& words) {
                    "  neurosweep run study.toml\n"
                    "  mpirun -n 4 neurosweep run study.toml --store results\n"
                    "  neurosweep run study.toml --set study.seed=2 --set experiment.attempts.items=100");
-  line.positional("STUDY.toml", study_path, "the study file");
-  line.option("store", store, "result folder (default: study-<name>)");
-  line.option("set", settings, "override a key of the study, such as experiment.attempts.items=100");
+  line.positional("STUDY.toml", request.study_path, "the study file");
+  line.option("store", request.store, "result folder (default: study-<name>)");
+  line.option("set", request.settings, "override a key of the study, such as experiment.attempts.items=100");
   line.flag("json", json, "print the result as JSON");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
 
@@ -72,15 +72,14 @@ int run_run(const std::vector<std::string>& words) {
   start_log(LogLevel::info, comm.rank(), comm.size());
   int status = exit_status::kInternal;
   try {
-    const StudySpec study = read_study(study_path, settings);
-    if (store.empty()) store = "study-" + study.settings.name;
-    const RunResult result = run_study(study, store, comm, install_stop_handlers());
+    const RunResult result = run_study(request, comm, install_stop_handlers());
     status = result.status;
     if (comm.rank() == 0) {
-      if (json)
-        std::cout << json_text(result_json(result, store)) << '\n';
-      else
-        print_result(result, store);
+      if (json) {
+        std::cout << json_text(result_json(result)) << '\n';
+      } else {
+        print_result(result);
+      }
     }
   } catch (const CommonError& failure) {
     if (comm.rank() == 0) log_error("{}", failure.what());
@@ -89,6 +88,9 @@ int run_run(const std::vector<std::string>& words) {
     log_error("{}", failure.what());
     abort_other_ranks(exit_code(failure.kind()));
     status = exit_code(failure.kind());
+  } catch (const std::exception& failure) {
+    log_error("{} (not expected here): please report it", failure.what());
+    abort_other_ranks(exit_status::kInternal);
   }
   return status;
 }
