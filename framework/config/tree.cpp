@@ -62,7 +62,7 @@ struct CanonicalWriter {
 ConfigNode& element(ConfigArray& array, const std::string& key, const std::string& path) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < array.size(); ++i) {
-    const ConfigNode* name = array[i].find("name");
+    const ConfigNode* name = array[i].find("name") ? array[i].find("name") : array[i].find("kind");
     const auto* text = name ? std::get_if<std::string>(&name->value) : nullptr;
     if (key == std::to_string(i) || (text && *text == key)) return array[i];
     names.push_back(text ? *text : std::to_string(i));

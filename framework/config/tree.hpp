@@ -35,7 +35,7 @@ struct ConfigNode {
 std::string canonical_text(const ConfigNode& node);
 
 /// Sets the value at a dotted path ("experiments.attempts.items"), making tables on the way; arrays of tables are
-/// entered by the `name` key of their elements or by index.
+/// entered by the `name` key of their elements (`kind` where there is none) or by index.
 ///   throws  Error{input} when the path enters a value that is no table, or an array without such an element
 void set_value(ConfigNode& root, const std::string& path, ConfigNode value);
 

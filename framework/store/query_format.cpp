@@ -93,7 +93,7 @@ std::string csv_field(const std::string& text) {
 void print_csv(std::ostream& out, const QueryResult& result) {
   const auto print_line = [&](const auto& fields, auto&& to_text) {
     for (std::size_t i = 0; i < fields.size(); ++i) out << (i == 0 ? "" : ",") << csv_field(to_text(fields[i]));
-    out << "\r\n";
+    out << "\n";
   };
   print_line(result.columns, [](const std::string& name) { return name; });
   for (const auto& row : result.rows) print_line(row, plain_text);

@@ -37,9 +37,9 @@ TEST(QueryFormat, TableCutsLongTextByLetters) {
 
 TEST(QueryFormat, CsvQuotesWhatNeedsIt) {
   EXPECT_EQ(print(kExample, TableFormat::csv),
-            "name,n,mean\r\n"
-            "\"a, \"\"b\"\"\",12,0.1\r\n"
-            "\"line\nbreak\",,0.3333333333333333\r\n");
+            "name,n,mean\n"
+            "\"a, \"\"b\"\"\",12,0.1\n"
+            "\"line\nbreak\",,0.3333333333333333\n");
 }
 
 TEST(QueryFormat, JsonEscapesAndKeepsTypes) {
@@ -60,7 +60,7 @@ TEST(QueryFormat, AnEmptyResultIsStillWellFormed) {
   const QueryResult empty{{"a"}, {}};
 
   EXPECT_EQ(print(empty, TableFormat::json), "[]\n");
-  EXPECT_EQ(print(empty, TableFormat::csv), "a\r\n");
+  EXPECT_EQ(print(empty, TableFormat::csv), "a\n");
   EXPECT_EQ(print(empty, TableFormat::table), "a\n(0 rows)\n");
 }
 
