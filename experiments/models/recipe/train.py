@@ -2,6 +2,7 @@
 
 Fresh items every step, several packed into each row behind a block-diagonal
 causal mask with positions restarting per item; loss on completion tokens only.
+A run may be resumed with another stage, other weights or another schedule.
 """
 
 import argparse
@@ -98,8 +99,7 @@ def optimizer_of(model, lr, decay):
 def rate(step, steps, warmup, cooldown):
     """Share of the peak learning rate: linear warm-up, plateau, cosine to two per cent.
 
-    A checkpoint taken on the plateau may be resumed with another number of steps;
-    the result is that of a run with this number from the start.
+    States are saved on the plateau only, so that a resumed run may change its length.
     """
     if step < warmup:
         return (step + 1) / warmup
@@ -110,10 +110,11 @@ def rate(step, steps, warmup, cooldown):
 def save(model, tokenizer_dir, out, dtype):
     """Write config, weights in the given type, and the tokenizer files."""
     out.mkdir(parents=True, exist_ok=True)
-    state = {k: v.to(dtype) for k, v in model.state_dict().items()}
-    config_type, model.config.dtype = model.config.dtype, dtype
+    state = {k: v.to(dtype) for k, v in model.state_dict().items() if k != "lm_head.weight"}
     model.save_pretrained(out, state_dict=state)
-    model.config.dtype = config_type
+    config = json.loads((out / "config.json").read_text())
+    config["dtype"] = str(dtype).removeprefix("torch.")
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(tokenizer_dir / name, out / name)
 
@@ -126,6 +127,7 @@ def main():
     parser.add_argument("--tasks", type=Path, required=True, help="folder of task files")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--until", type=int, help="stop earlier, at this step of the schedule")
     parser.add_argument("--rows", type=int, default=24, help="packed rows per step")
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--warmup", type=int, default=200)
@@ -161,7 +163,8 @@ def main():
             next(batches)
     started, seen, recent = time.time(), first * args.rows * ROW, []
     print(json.dumps({"model": args.model, "parameters": model.num_parameters()}), flush=True)
-    for step in range(first + 1, args.steps + 1):
+    last = args.until or args.steps
+    for step in range(first + 1, last + 1):
         for group in optimizer.param_groups:
             group["lr"] = args.lr * rate(step - 1, args.steps, args.warmup, args.cooldown)
         tokens, positions, mask, targets = next(batches)
@@ -179,7 +182,7 @@ def main():
             print(json.dumps({"step": step, "tokens": seen, "loss": round(float(np.mean(recent)), 4),
                               "seconds": round(time.time() - started)}), flush=True)
             recent = []
-        if step % args.every == 0 or step == args.steps:
+        if step % args.every == 0 or step == last:
             scores = {f: round(accuracy(model, tokenizer, items[:60]), 3)
                       for f, items in tasks.items()}
             print(json.dumps({"step": step, "accuracy": scores,
