@@ -15,7 +15,7 @@ struct SuppressSpec {
   bool pooled = true;
   std::int64_t random_sets = 5;
   InterventionKeys intervention;
-  std::int64_t max_new_tokens = 64;
+  std::int64_t max_new_tokens = 128;
   std::int64_t slots = 64;
   std::int64_t items_per_unit = 10;
 

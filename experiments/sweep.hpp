@@ -15,7 +15,7 @@ struct SweepSpec {
   std::int64_t controls = 100;
   InterventionKeys intervention;
   bool accuracy = false;
-  std::int64_t max_new_tokens = 64;
+  std::int64_t max_new_tokens = 128;
   std::int64_t rows = 64;
   std::int64_t arms_per_unit = 512;
   std::string metric = "reasoning_logprob";

@@ -13,7 +13,7 @@ struct TraceSpec {
   std::int64_t attempts = 8;
   double temperature = 1.0;
   double top_p = 1.0;
-  std::int64_t max_new_tokens = 64;
+  std::int64_t max_new_tokens = 128;
   std::int64_t slots = 64;
   std::int64_t items_per_unit = 8;
 

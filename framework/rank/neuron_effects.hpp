@@ -22,15 +22,20 @@ struct RankSpec {
   std::int64_t general_tasks = 2;            ///< tasks a neuron must be critical in to be 'general'
 };
 
+/// Effect of a candidate over items.
+struct CandidateEffect {
+  double mean = 0;
+  std::optional<double> p;  ///< two-sided Wilcoxon signed-rank test over items; none when n < 2
+};
+
 /// The arms that one verdict compares: one intervention of a model on a task, under one metric.
 struct EffectFamily {
-  std::vector<Moments> candidates;  ///< of each candidate arm, over items
-  std::vector<Moments> controls;    ///< of each random control arm, over items
+  std::vector<CandidateEffect> candidates;
+  std::vector<double> control_means;  ///< mean effect of each random control arm over items
 };
 
 /// Verdict on a candidate.
 struct CandidateVerdict {
-  std::optional<double> p;  ///< two-sided paired t test over items; none when n < 2
   std::optional<double> q;  ///< Benjamini-Hochberg over the candidates that have a p
   bool critical = false;
 };
@@ -52,9 +57,10 @@ const char* class_of_neuron(std::int64_t tasks_critical, std::int64_t general_ta
 /// Folds the effect blocks of a sweep into neuron_effect rows, classes and critical sets, and returns the sets.
 ///
 /// One item counts once for a neuron: several effects on it (traces, rounds) are averaged first. Effects fold in
-/// (round, unit, seq) order. Intervals are 95 % Student t over items; with fewer than 2 items interval, p and q are
-/// absent. The pool kAllTasks folds the items of all tasks. Sets hold critical neurons only, the most negative mean
-/// first. NaN and infinite effects are left out of the means and counted in a warning.
+/// (round, unit, seq) order. Intervals are 95 % Student t over items, p the signed-rank test, which a few items with a
+/// huge effect do not blunt; with fewer than 2 items both are absent. The pool kAllTasks folds the items of all tasks.
+/// Sets hold critical neurons only, the most negative mean first. NaN and infinite effects are left out of the means
+/// and counted in a warning.
 ///   throws   Error{input} when the experiment has no round, no effect block, or none under spec.metric
 std::vector<CriticalSet> rank_neurons(Database& db, const RankSpec& spec);
 

@@ -7,19 +7,15 @@
 #include "framework/base/log.hpp"
 #include "framework/rank/effect_fold.hpp"
 #include "framework/rank/neuron_effects.hpp"
+#include "framework/rank/resampling.hpp"
 
 namespace neurosweep {
 namespace {
 
 using TaskTables = std::map<std::string, EffectTable>;
 
-/// Effects of one arm over items, as a row and as the numbers behind it.
-struct ArmEffect {
-  NeuronEffectRow row;
-  Moments moments;
-};
-
-NeuronEffectRow make_row(const ArmKey& key, const Moments& moments) {
+NeuronEffectRow make_row(const ArmKey& key, std::span<const double> effects) {
+  const Moments moments = moments_of(effects);
   NeuronEffectRow row;
   row.layer = to_int(key.id.layer);
   row.neuron = to_int(key.id.neuron);
@@ -32,45 +28,48 @@ NeuronEffectRow make_row(const ArmKey& key, const Moments& moments) {
   row.sd = moments.sd();
   row.ci_low = interval.low;
   row.ci_high = interval.high;
-  row.p = t_test(moments, Tail::two_sided).p;
+  row.p = wilcoxon_signed_rank(effects, Tail::two_sided).p;
   return row;
 }
 
 /// Arms with an effect in the pool of `tables`, in arm order, before the verdicts.
-std::vector<ArmEffect> fold_arms(const std::map<ArmKey, std::size_t>& arms,
-                                 const std::vector<const EffectTable*>& tables) {
-  std::vector<ArmEffect> effects;
+std::vector<NeuronEffectRow> fold_arms(const std::map<ArmKey, std::size_t>& arms,
+                                       const std::vector<const EffectTable*>& tables) {
+  std::vector<NeuronEffectRow> rows;
   for (const auto& [key, number] : arms) {
-    Moments moments;
+    std::vector<double> effects;
     for (const EffectTable* table : tables) {
-      for (const double effect : table->of_arm(number)) moments.add(effect);
+      for (const double effect : table->of_arm(number)) effects.push_back(effect);
     }
-    if (moments.n > 0) effects.push_back({make_row(key, moments), moments});
+    if (!effects.empty()) rows.push_back(make_row(key, effects));
   }
-  return effects;
+  return rows;
 }
 
 /// Fills q and the verdict of the candidates: one family an op.
 ///   returns  ops without a random control, whose candidates cannot be called critical
-std::vector<std::string> judge_arms(std::vector<ArmEffect>& arms, const RankSpec& spec) {
-  std::map<std::string, std::vector<ArmEffect*>> by_op;
-  for (ArmEffect& arm : arms) by_op[arm.row.op].push_back(&arm);
+std::vector<std::string> judge_arms(std::vector<NeuronEffectRow>& arms, const RankSpec& spec) {
+  std::map<std::string, std::vector<NeuronEffectRow*>> by_op;
+  for (NeuronEffectRow& arm : arms) by_op[arm.op].push_back(&arm);
   std::vector<EffectFamily> families;
-  std::vector<ArmEffect*> candidates;
+  std::vector<NeuronEffectRow*> candidates;
   std::vector<std::string> uncontrolled;
   for (const auto& [op, members] : by_op) {
     EffectFamily& family = families.emplace_back();
-    for (ArmEffect* arm : members) {
-      const bool control = arm->row.role == "control";
-      (control ? family.controls : family.candidates).push_back(arm->moments);
-      if (!control) candidates.push_back(arm);
+    for (NeuronEffectRow* arm : members) {
+      if (arm->role == "control") {
+        family.control_means.push_back(arm->mean);
+      } else {
+        family.candidates.push_back({arm->mean, arm->p});
+        candidates.push_back(arm);
+      }
     }
-    if (family.controls.empty()) uncontrolled.push_back(op);
+    if (family.control_means.empty()) uncontrolled.push_back(op);
   }
   std::size_t next = 0;
   for (const std::vector<CandidateVerdict>& verdicts : judge_candidates(families, spec)) {
     for (const CandidateVerdict& verdict : verdicts) {
-      NeuronEffectRow& row = candidates[next++]->row;
+      NeuronEffectRow& row = *candidates[next++];
       row.q = verdict.q;
       row.critical = verdict.critical ? 1 : 0;
     }
@@ -79,10 +78,10 @@ std::vector<std::string> judge_arms(std::vector<ArmEffect>& arms, const RankSpec
 }
 
 /// Numbers the candidates from 1, the most negative mean first; ties by layer, neuron and op.
-std::vector<const NeuronEffectRow*> rank_arms(std::vector<ArmEffect>& arms) {
+std::vector<const NeuronEffectRow*> rank_arms(std::vector<NeuronEffectRow>& arms) {
   std::vector<NeuronEffectRow*> candidates;
-  for (ArmEffect& arm : arms) {
-    if (arm.row.role == "candidate") candidates.push_back(&arm.row);
+  for (NeuronEffectRow& arm : arms) {
+    if (arm.role == "candidate") candidates.push_back(&arm);
   }
   std::ranges::sort(candidates, {},
                     [](const NeuronEffectRow* row) { return std::tie(row->mean, row->layer, row->neuron, row->op); });
@@ -143,7 +142,7 @@ class NeuronRanker {
  private:
   void add_task(const std::string& model, const std::string& task, const std::string& metric,
                 const std::vector<const EffectTable*>& tables) {
-    std::vector<ArmEffect> arms = fold_arms(fold_.arms.at(model), tables);
+    std::vector<NeuronEffectRow> arms = fold_arms(fold_.arms.at(model), tables);
     for (const std::string& op : judge_arms(arms, spec_)) {
       log_warning("rank '{}': model '{}' task '{}' op '{}' has no random controls: none of its neurons is critical",
                   spec_.experiment, model, task, op);
@@ -154,12 +153,12 @@ class NeuronRanker {
       if (!set.neurons.empty()) sets_.push_back(std::move(set));
       if (task != kAllTasks) note_classes(model, task, ranked);
     }
-    for (ArmEffect& arm : arms) {
-      arm.row.experiment = spec_.experiment;
-      arm.row.model = model;
-      arm.row.task = task;
-      arm.row.metric = metric;
-      rows_.push_back(std::move(arm.row));
+    for (NeuronEffectRow& arm : arms) {
+      arm.experiment = spec_.experiment;
+      arm.model = model;
+      arm.task = task;
+      arm.metric = metric;
+      rows_.push_back(std::move(arm));
     }
   }
 

@@ -92,7 +92,8 @@ void write_top(std::ostream& out, const Database& db, const Place& place) {
   }
   if (table.empty()) return;
   out << "The most harmful suppressions over all tasks together (task `*`), most harmful first. Intervals are Student "
-         "t over items; q is p adjusted over all candidates (Benjamini-Hochberg).\n\n";
+         "t over items, p is Wilcoxon's signed-rank test, q is p adjusted over all candidates "
+         "(Benjamini-Hochberg).\n\n";
   table.write(out);
   if (critical == 0) {
     out << "**No neuron of this list is shown to be critical.** Its effects are within what chance or random neurons "

@@ -124,5 +124,33 @@ TEST(FalseDiscovery, BesideTrueEffectsStaysBelowItsLevelAndFindsThem) {
   EXPECT_GT(found / 1000, 0.95);
 }
 
+TEST(FalseDiscovery, OfSignedRankTestsIsHeldForHeavyTailedEffectsAndFindsThem) {
+  CounterRng rng(5);
+  double false_share = 0, found = 0;
+
+  for (int study = 0; study < 400; ++study) {
+    std::vector<double> p(40);
+    for (std::size_t neuron = 0; neuron < p.size(); ++neuron) {
+      std::vector<double> x;
+      for (int i = 0; i < 24; ++i) {
+        const double tail = std::exp(2 * normal_draw(rng));
+        x.push_back(neuron < 10 ? -tail : normal_draw(rng) < 0 ? -tail : tail);
+      }
+      p[neuron] = wilcoxon_signed_rank(x, Tail::two_sided).p;
+    }
+    const std::vector<double> q = benjamini_hochberg(p);
+    int rejected = 0, wrong = 0;
+    for (std::size_t neuron = 0; neuron < q.size(); ++neuron) {
+      rejected += q[neuron] <= 0.05 ? 1 : 0;
+      wrong += q[neuron] <= 0.05 && neuron >= 10 ? 1 : 0;
+    }
+    false_share += rejected == 0 ? 0 : static_cast<double>(wrong) / rejected;
+    found += (rejected - wrong) / 10.0;
+  }
+
+  EXPECT_LT(false_share / 400, 0.05);
+  EXPECT_GT(found / 400, 0.99);
+}
+
 }  // namespace
 }  // namespace neurosweep
