@@ -30,10 +30,18 @@ std::string tokenizer_hash(const std::string& dir) {
   return hash_file((std::filesystem::path(dir) / "tokenizer.json").string());
 }
 
+/// Weights of a model, each counted once.
 std::int64_t parameters(const ArchSpec& arch) {
-  const std::int64_t attention = arch.D * arch.head_dim * (2 * arch.H + 2 * arch.kv_heads);
-  const std::int64_t mlp = (arch.gated_mlp ? 3 : 2) * arch.D * arch.M;
-  return arch.L * (attention + mlp) + arch.V * arch.D * (arch.tied_head ? 1 : 2);
+  const std::int64_t qkv = (arch.H + 2 * arch.kv_heads) * arch.head_dim;
+  const std::int64_t inputs = arch.gated_mlp ? 2 : 1;
+  const std::int64_t norm = arch.norm == NormKind::layer ? 2 * arch.D : arch.D;
+  std::int64_t layer = arch.D * (qkv + arch.H * arch.head_dim) + (inputs + 1) * arch.D * arch.M + 2 * norm;
+  if (arch.qkv_bias) layer += qkv;
+  if (arch.o_bias) layer += arch.D;
+  if (arch.mlp_bias) layer += inputs * arch.M + arch.D;
+  if (arch.qk_norm) layer += 2 * arch.head_dim;
+  const std::int64_t positions = arch.position == PositionKind::learned ? arch.context * arch.D : 0;
+  return arch.L * layer + norm + positions + arch.V * arch.D * (arch.tied_head ? 1 : 2);
 }
 
 }  // namespace
