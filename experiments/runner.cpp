@@ -241,6 +241,9 @@ class StudyRun {
 
   void merge() {
     const MergeReport report = merge_shards(dir_);
+    for (const auto& shard : report.busy) {
+      log_warning("{}: in use by another process; its results wait for the next merge", shard);
+    }
     if (report.units_damaged > 0) {
       log_warning("{} units did not match their checksums and will be measured again", report.units_damaged);
     }

@@ -1,11 +1,12 @@
 #include "framework/config/json.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <unordered_set>
 #include <utility>
+
+#include "framework/base/file.hpp"
 
 namespace neurosweep {
 namespace {
@@ -116,13 +117,7 @@ Json parse_json(std::string_view text, std::string_view origin) {
   return builder.take();
 }
 
-Json read_json(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw error(ErrorKind::io, "{}: cannot open ({})", path, errno_text());
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) throw error(ErrorKind::io, "{}: cannot read ({})", path, errno_text());
-  return parse_json(text, path);
-}
+Json read_json(const std::string& path) { return parse_json(read_text_file(path), path); }
 
 std::string json_text(const Json& value, int indent) {
   return value.dump(indent > 0 ? indent : -1, ' ', false, Json::error_handler_t::replace);

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "framework/base/error.hpp"
+#include "framework/base/file.hpp"
 #include "framework/config/toml.hpp"
 
 namespace neurosweep {
@@ -106,14 +105,6 @@ std::vector<std::string> names_of(const std::vector<Spec>& specs) {
   return names;
 }
 
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw error(ErrorKind::io, "{}: cannot be read ({})", path, errno_text());
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 }  // namespace
 
 const ModelSpec& StudySpec::model(const std::string& name) const {
@@ -132,7 +123,7 @@ std::vector<std::string> StudySpec::task_names() const {
 StudySpec read_study(const std::string& path, const std::vector<std::string>& settings) {
   StudySpec study;
   study.path = path;
-  study.toml = read_text(path);
+  study.toml = read_text_file(path);
   study.tree = parse_toml_text(study.toml, path);
   apply_settings(study.tree, settings);
   for (const auto& setting : settings) study.toml += "\n# --set " + setting;

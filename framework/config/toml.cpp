@@ -1,11 +1,9 @@
 #include "framework/config/toml.hpp"
 
-#include <fstream>
-#include <sstream>
-
 #include <toml++/toml.h>
 
 #include "framework/base/error.hpp"
+#include "framework/base/file.hpp"
 
 namespace neurosweep {
 
@@ -56,13 +54,7 @@ ConfigNode parse_toml_text(std::string_view text, const std::string& origin) {
   }
 }
 
-ConfigNode parse_toml(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw error(ErrorKind::io, "{}: cannot be read ({})", path, errno_text());
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_toml_text(text.str(), path);
-}
+ConfigNode parse_toml(const std::string& path) { return parse_toml_text(read_text_file(path), path); }
 
 ConfigNode parse_toml_value(const std::string& text, const std::string& origin) {
   ConfigNode node;

@@ -16,7 +16,7 @@ Database Database::open_results(const std::string& dir, Access access) {
   Connection connection(path, access == Access::read ? Connection::Mode::read : Connection::Mode::write);
   const int version = read_version(connection);
   if (access == Access::write) {
-    connection.use_durable_journal(Connection::Locking::shared);
+    connection.use_durable_journal();
     bring_up_to_date(connection, kResults);
   } else if (version != schema_version()) {
     throw error(ErrorKind::store,

@@ -117,7 +117,7 @@ Database create_or_open_results(const std::string& dir, const StudyIdentity& ide
   if (failure) throw error(ErrorKind::io, "{}: cannot be made ({})", dir, failure.message());
   Connection connection(results_path(dir), Connection::Mode::create);
   read_version(connection);
-  connection.use_durable_journal(Connection::Locking::shared);
+  connection.use_durable_journal();
   bring_up_to_date(connection, kResults);
   Database db(std::move(connection));
 

@@ -41,7 +41,7 @@ void make_shard_file(const std::string& path, const ShardRow& owner) {
   }
   {
     Connection connection(unfinished, Connection::Mode::write);
-    connection.use_durable_journal(Connection::Locking::exclusive);
+    connection.use_durable_journal();
     bring_up_to_date(connection, kShard);
     Statement insert = connection.prepare(insert_sql<ShardRow>());
     insert_row(insert, owner);
@@ -70,7 +70,7 @@ struct ShardWriter::State {
         rank(rank_number),
         units(connection),
         failures(connection.prepare(insert_sql<UnitFailureRow>())) {
-    connection.use_durable_journal(Connection::Locking::exclusive);
+    connection.use_durable_journal();
   }
 
   // Runs one write inside the open transaction and within a savepoint of its own.

@@ -230,10 +230,9 @@ std::int64_t Connection::changes() const {
   return sqlite3_changes64(db_->getHandle());
 }
 
-void Connection::use_durable_journal(Locking network_locking) const {
+void Connection::use_durable_journal() const {
   exec("PRAGMA synchronous=FULL");
   if (on_network_file_system(path_)) {
-    if (network_locking == Locking::exclusive) exec("PRAGMA locking_mode=EXCLUSIVE");
     text("PRAGMA journal_mode=PERSIST");
     return;
   }

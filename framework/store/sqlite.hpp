@@ -104,10 +104,9 @@ class Connection {
   std::string text(const std::string& sql) const;      ///< likewise; "" when there is none
   std::int64_t changes() const;                        ///< rows changed by the last statement
 
-  enum class Locking { shared, exclusive };
   /// Sets the journal that survives kill -9 and power loss here: WAL on a local file system, a rollback journal on a
-  /// network file system, where `exclusive` also keeps the lock.
-  void use_durable_journal(Locking network_locking) const;
+  /// network file system. No lock outlasts a transaction: shards are merged while their ranks still have them open.
+  void use_durable_journal() const;
 
  private:
   std::string path_;
