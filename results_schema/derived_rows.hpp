@@ -212,8 +212,90 @@ struct SetContrastRow {
   }
 };
 
+/// What a race found about one neuron that was measured in it.
+struct RaceNeuronRow {
+  static constexpr std::string_view kTable = "race_neuron";
+  static constexpr std::string_view kKey = "experiment, model, layer, neuron";
+
+  std::string experiment;
+  std::string model;
+  std::int64_t layer = 0;
+  std::int64_t neuron = 0;
+  std::string role;                     ///< 'candidate', 'control' or 'rest'
+  std::string state;                    ///< 'in' or 'out' of the top at the race's error rate, or 'open'
+  std::optional<std::int64_t> rank_no;  ///< within the top that is given
+  std::int64_t n = 0;                   ///< items measured
+  double screen = 0.0;                  ///< mean of the first-order effects over all items
+  double estimate = 0.0;                ///< mean effect over all items
+  double ci_low = 0.0;                  ///< simultaneous over the neurons
+  double ci_high = 0.0;
+
+  template <class Self, class Visit>
+  static void fields(Self& row, Visit&& visit) {
+    visit("experiment", row.experiment);
+    visit("model", row.model);
+    visit("layer", row.layer);
+    visit("neuron", row.neuron);
+    visit("role", row.role);
+    visit("state", row.state);
+    visit("rank_no", row.rank_no);
+    visit("n", row.n);
+    visit("screen", row.screen);
+    visit("estimate", row.estimate);
+    visit("ci_low", row.ci_low);
+    visit("ci_high", row.ci_high);
+  }
+};
+
+/// How a race for the top neurons of a model ended.
+struct RaceResultRow {
+  static constexpr std::string_view kTable = "race_result";
+  static constexpr std::string_view kKey = "experiment, model";
+
+  std::string experiment;
+  std::string model;
+  std::string metric;
+  std::int64_t top = 0;  ///< neurons asked for
+  double error = 0.0;    ///< rate at which a decision may be wrong, over the whole race
+  std::int64_t n_neurons = 0;
+  std::int64_t n_items = 0;
+  std::int64_t rounds = 0;  ///< of exact interventions
+  std::int64_t n_in = 0;    ///< decided to be in the top
+  std::int64_t n_open = 0;  ///< undecided at the end
+  double recall = 0.0;      ///< estimated share of the true top that is in the given one
+  double recall_low = 0.0;
+  double recall_high = 0.0;
+  std::int64_t n_effects = 0;        ///< (neuron, item) pairs measured exactly
+  double screen_forwards = 0.0;      ///< forwards that the arithmetic of the screen equals
+  double exact_forwards = 0.0;       ///< the same of the exact interventions, suffix only
+  double brute_forwards = 0.0;       ///< the same of every neuron on every item, suffix only
+  double documented_forwards = 0.0;  ///< one whole forward for every neuron and item
+
+  template <class Self, class Visit>
+  static void fields(Self& row, Visit&& visit) {
+    visit("experiment", row.experiment);
+    visit("model", row.model);
+    visit("metric", row.metric);
+    visit("top", row.top);
+    visit("error", row.error);
+    visit("n_neurons", row.n_neurons);
+    visit("n_items", row.n_items);
+    visit("rounds", row.rounds);
+    visit("n_in", row.n_in);
+    visit("n_open", row.n_open);
+    visit("recall", row.recall);
+    visit("recall_low", row.recall_low);
+    visit("recall_high", row.recall_high);
+    visit("n_effects", row.n_effects);
+    visit("screen_forwards", row.screen_forwards);
+    visit("exact_forwards", row.exact_forwards);
+    visit("brute_forwards", row.brute_forwards);
+    visit("documented_forwards", row.documented_forwards);
+  }
+};
+
 /// The tables that reducers rebuild from measured rows.
-using DerivedTables =
-    std::tuple<ContrastScoreRow, NeuronEffectRow, NeuronClassRow, CriticalSetRow, SetEffectRow, SetContrastRow>;
+using DerivedTables = std::tuple<ContrastScoreRow, NeuronEffectRow, NeuronClassRow, CriticalSetRow, SetEffectRow,
+                                 SetContrastRow, RaceNeuronRow, RaceResultRow>;
 
 }  // namespace neurosweep

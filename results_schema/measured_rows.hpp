@@ -151,6 +151,43 @@ struct OutcomeRow {
   }
 };
 
+/// What suppressing each neuron of a model would do to one task item, to first order: an estimate, no measurement.
+struct ScreenBlockRow {
+  static constexpr std::string_view kTable = "screen_block";
+  static constexpr std::string_view kKey = "round_id, unit, seq";
+
+  std::int64_t round_id = 0;
+  std::int64_t unit = 0;
+  std::int64_t seq = 0;
+  std::string model;
+  std::string task;
+  std::string item;
+  std::string metric;            ///< as in EffectBlockRow
+  std::int64_t steps = 1;        ///< points of the path that were integrated over
+  std::int64_t n = 0;            ///< layers * neurons per layer
+  std::int64_t n_tokens = 0;     ///< scored tokens
+  std::int64_t n_nonfinite = 0;  ///< NaN or infinite values; counted by UnitRows
+  double baseline = 0.0;         ///< the metric without an intervention
+  std::vector<float> effects;    ///< index layer * neurons per layer + neuron
+
+  template <class Self, class Visit>
+  static void fields(Self& row, Visit&& visit) {
+    visit("round_id", row.round_id);
+    visit("unit", row.unit);
+    visit("seq", row.seq);
+    visit("model", row.model);
+    visit("task", row.task);
+    visit("item", row.item);
+    visit("metric", row.metric);
+    visit("steps", row.steps);
+    visit("n", row.n);
+    visit("n_tokens", row.n_tokens);
+    visit("n_nonfinite", row.n_nonfinite);
+    visit("baseline", row.baseline);
+    visit("effects", row.effects);
+  }
+};
+
 /// The done mark of a unit, written in the transaction of its rows.
 struct UnitRow {
   static constexpr std::string_view kTable = "unit";
@@ -206,6 +243,6 @@ struct UnitFailureRow {
 };
 
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
-using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow>;
+using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow>;
 
 }  // namespace neurosweep

@@ -71,6 +71,13 @@ void UnitRows::add(OutcomeRow row) {
   rows<OutcomeRow>().push_back(std::move(row));
 }
 
+void UnitRows::add(ScreenBlockRow row, NonFinite policy) {
+  check_scalars(row);
+  row.n_nonfinite = check_block(row, row.effects, policy);
+  row.seq = static_cast<std::int64_t>(rows<ScreenBlockRow>().size());
+  rows<ScreenBlockRow>().push_back(std::move(row));
+}
+
 std::int64_t UnitRows::size() const {
   return std::apply([](const auto&... table) { return static_cast<std::int64_t>((table.size() + ...)); }, tables_);
 }

@@ -22,6 +22,7 @@ class UnitRows {
   void add(ActivationMeanRow row, NonFinite policy = NonFinite::reject);
   void add(EffectBlockRow row, NonFinite policy = NonFinite::reject);
   void add(OutcomeRow row);
+  void add(ScreenBlockRow row, NonFinite policy = NonFinite::reject);
 
   /// Adds a row that already has its key: for units read back from a store.
   template <class Row>
