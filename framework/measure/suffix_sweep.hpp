@@ -39,6 +39,8 @@ class SuffixSweep {
   ///   rows  arms in one forward, at most
   SuffixSweep(const Decoder& decoder, std::int64_t rows);
 
+  const Decoder& decoder() const { return decoder_; }
+
   /// The logits without an intervention, [n_scored, V] f32. Must come before `run`.
   at::Tensor baseline(const SweepPrompt& prompt);
 
