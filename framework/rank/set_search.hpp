@@ -73,9 +73,11 @@ class SetSearch {
   void want(NumberSet set);
   void advance();
   bool grow_step();
-  void want_gains(const std::vector<std::int32_t>& order, std::int32_t best);
+  void sort_by_bound(std::vector<std::int32_t>& numbers) const;
+  void want_chain();
   void add(std::int32_t number);
   bool prune_step();
+  std::vector<std::int32_t> find_removable() const;
   void finish();
 
   double share_;
