@@ -35,9 +35,10 @@ TEST_F(RegistryTest, MakesEveryKind) {
       make_experiments(study("[[experiment]]\nkind = \"trace\"\n"
                              "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
                              "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
-                             "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"));
+                             "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"
+                             "[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n"));
 
-  EXPECT_EQ(made.size(), 4u);
+  EXPECT_EQ(made.size(), 5u);
   EXPECT_EQ(made.size(), experiment_kinds().size());
 }
 
@@ -63,6 +64,14 @@ TEST_F(RegistryTest, RefusesUnknownNamesSplitsOpsAndMetrics) {
   expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"zeroo\"\n", "zero");
   expect_refused("[[experiment]]\nkind = \"sweep\"\nmetric = \"accuracy\"\n", "set accuracy = true");
   expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"mean\"\n", "mean_from");
+}
+
+TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
+  const std::string sweep = "[[experiment]]\nkind = \"sweep\"\n[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n";
+
+  expect_refused(sweep + "split = \"test\"\n", "share items");
+  expect_refused(sweep + "proof_split = \"all\"\n", "share items");
+  expect_refused(sweep + "metric = \"accuracy\"\n", "expected reasoning_logprob or answer_logprob");
 }
 
 }  // namespace
