@@ -11,9 +11,14 @@
 #include "framework/base/error.hpp"
 
 namespace neurosweep {
-namespace {
+std::string describe(const Intervention& intervention) {
+  const KindInfo& kind = kind_info(intervention.kind);
+  return fmt::format("{}{} of neuron {}:{} in sequence {} (span {})", kind.name,
+                     kind.needs_value ? fmt::format(" {}", intervention.value) : "", to_int(intervention.neuron.layer),
+                     to_int(intervention.neuron.neuron), intervention.row, span_name(intervention.span));
+}
 
-void check(const Intervention& intervention, const ArchSpec& arch) {
+void check_intervention(const Intervention& intervention, const ArchSpec& arch) {
   const auto layer = to_int(intervention.neuron.layer), neuron = to_int(intervention.neuron.neuron);
   if (layer < 0 || layer >= arch.L) {
     throw input_error("{}: layer {} is outside the model's {} layers", describe(intervention), layer, arch.L);
@@ -26,36 +31,11 @@ void check(const Intervention& intervention, const ArchSpec& arch) {
   }
 }
 
-/// Positions [first, second) of a span in a sequence.
-std::pair<std::int64_t, std::int64_t> positions_of(Span span, std::int64_t prompt_length) {
-  constexpr std::int64_t kEnd = std::int64_t{1} << 40;
-  switch (span) {
-    case Span::prompt:
-      return {0, prompt_length};
-    case Span::generated:
-      return {prompt_length, kEnd};
-    case Span::all:
-      return {0, kEnd};
-    case Span::last:
-      return {prompt_length - 1, prompt_length};
-  }
-  throw Error(ErrorKind::internal, "unknown token span");
-}
-
-}  // namespace
-
-std::string describe(const Intervention& intervention) {
-  const KindInfo& kind = kind_info(intervention.kind);
-  return fmt::format("{}{} of neuron {}:{} in sequence {} (span {})", kind.name,
-                     kind.needs_value ? fmt::format(" {}", intervention.value) : "", to_int(intervention.neuron.layer),
-                     to_int(intervention.neuron.neuron), intervention.row, span_name(intervention.span));
-}
-
 InterventionSet::InterventionSet(std::vector<Intervention> interventions, const ArchSpec& arch)
     : M_(arch.M), layers_(static_cast<std::size_t>(arch.L)) {
   std::map<std::tuple<std::int64_t, NeuronId>, std::int32_t> turns;
   for (auto& intervention : interventions) {
-    check(intervention, arch);
+    check_intervention(intervention, arch);
     auto& plan = layers_[static_cast<std::size_t>(to_int(intervention.neuron.layer))];
     plan.of_sequence[intervention.row].push_back(static_cast<std::int32_t>(items_.size()));
     const auto turn = turns[{intervention.row, intervention.neuron}]++;
@@ -96,9 +76,9 @@ std::vector<InterventionSet::Touch> InterventionSet::find_touches(const LayerPla
       Item& item = items_[static_cast<std::size_t>(index)];
       item.seen = true;
       item.seen_tokens = item.seen_tokens || rows.n_tokens[b] > 0;
-      const auto [from, to] = positions_of(item.intervention.span, rows.prompt_length[b]);
-      const std::int64_t begin = std::max<std::int64_t>(0, from - first);
-      const std::int64_t end = std::min(rows.n_tokens[b], to - first);
+      const auto [from, to] =
+          positions_of(item.intervention.span, rows.prompt_length[b], first + rows.n_tokens[b]);
+      const std::int64_t begin = std::max<std::int64_t>(0, from - first), end = to - first;
       if (begin >= end) continue;
       item.touched += end - begin;
       touches.push_back(

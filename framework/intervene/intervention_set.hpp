@@ -24,6 +24,9 @@ struct Intervention {
 /// "scale 0.5 of neuron 3:17 in sequence 2 (span all)", for messages.
 std::string describe(const Intervention& intervention);
 
+/// Throws Error{input} for a layer or neuron outside the model, or a value that is not finite.
+void check_intervention(const Intervention& intervention, const ArchSpec& arch);
+
 /// Applies interventions during a forward. Every batch row may have its own; the cost grows with the activations
 /// touched. Several on the same neuron of one row act in the given order. `scale` by 1 changes no bit.
 class InterventionSet final : public ActivationHook {

@@ -28,13 +28,26 @@ void apply_add(at::Tensor& a, const at::Tensor& value) {
   a.add_(value);
 }
 
+float zero_one(float, float) {
+  return 0;
+}
+float copy_one(float, float value) {
+  return value;
+}
+float scale_one(float a, float value) {
+  return a * value;
+}
+float add_one(float a, float value) {
+  return a + value;
+}
+
 constexpr std::array kKinds = {
-    KindInfo{InterventionKind::zero, "zero", "set the activation to 0", false, apply_zero},
+    KindInfo{InterventionKind::zero, "zero", "set the activation to 0", false, apply_zero, zero_one},
     KindInfo{InterventionKind::mean, "mean", "set the activation to the neuron's mean over reference tokens", true,
-             apply_copy},
-    KindInfo{InterventionKind::scale, "scale", "multiply the activation by the value", true, apply_scale},
-    KindInfo{InterventionKind::add, "add", "add the value to the activation", true, apply_add},
-    KindInfo{InterventionKind::set, "set", "set the activation to the value", true, apply_copy},
+             apply_copy, copy_one},
+    KindInfo{InterventionKind::scale, "scale", "multiply the activation by the value", true, apply_scale, scale_one},
+    KindInfo{InterventionKind::add, "add", "add the value to the activation", true, apply_add, add_one},
+    KindInfo{InterventionKind::set, "set", "set the activation to the value", true, apply_copy, copy_one},
 };
 
 constexpr std::array kSpans = {std::pair{Span::prompt, "prompt"}, std::pair{Span::generated, "generated"},
@@ -81,6 +94,21 @@ Span span_of(std::string_view name) {
   std::vector<std::pair<std::string, Span>> table;
   for (const auto& [span, known] : kSpans) table.emplace_back(known, span);
   return look_up(table, name, "token span");
+}
+
+PositionRange positions_of(Span span, std::int64_t prompt_length, std::int64_t tokens) {
+  const auto clip = [tokens](std::int64_t position) { return std::clamp<std::int64_t>(position, 0, tokens); };
+  switch (span) {
+    case Span::prompt:
+      return {0, clip(prompt_length)};
+    case Span::generated:
+      return {clip(prompt_length), tokens};
+    case Span::all:
+      return {0, tokens};
+    case Span::last:
+      return {clip(prompt_length - 1), clip(prompt_length)};
+  }
+  throw Error(ErrorKind::internal, "unknown token span");
 }
 
 }  // namespace neurosweep

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct KindInfo {
   bool needs_value;
   /// Changes the touched activations in place: a [E], value [E] f32.
   void (*apply)(at::Tensor& a, const at::Tensor& value);
+  /// The same for one activation.
+  float (*apply_to)(float a, float value);
 };
 
 /// All kinds, in the order of the enum.
@@ -31,6 +34,14 @@ const KindInfo& kind_info(InterventionKind kind);
 InterventionKind intervention_kind(std::string_view name);
 
 std::string_view span_name(Span span);
+
+/// Positions [begin, end) of a sequence.
+struct PositionRange {
+  std::int64_t begin, end;
+};
+
+/// What a span covers in a sequence of `tokens` tokens; may be empty.
+PositionRange positions_of(Span span, std::int64_t prompt_length, std::int64_t tokens);
 
 /// The span of this name. Throws Error{input} with the known names and the nearest one.
 Span span_of(std::string_view name);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -28,16 +29,31 @@ struct SweepPrompt {
   std::int64_t n_scored = 0;        ///< logits are wanted at the last n_scored positions, >= 1
 };
 
-/// Runs every arm on one prompt exactly, computing only what the arm can change: an arm of layer l starts from the
-/// cached residual below layer l, and the head reads the scored positions only. Arms of a layer share batches.
-/// Results do not depend on anything but the arguments: batches are a function of the prompt and the list of arms.
+/// How much one sweep may hold at a time. Neither changes a result.
+struct SweepLimits {
+  std::int64_t rows = 64;   ///< arms in one batch, at most
+  std::int64_t bytes = 0;   ///< for batches and their logits, of all threads together; 0: what runs best
+};
+
+class SweepEngine;
+
+/// Runs every arm on one prompt exactly, computing only what the arm can change. An arm of layer l starts from the
+/// cached residual after layer l plus what its neuron's change adds to it, at the first token that it changes; keys and
+/// values of the tokens before are the baseline's; the last layer and the head run at the scored positions only. Arms
+/// join a batch at their own layer, and a joint arm starts at the lowest layer that it changes. An arm that changes no
+/// activation costs nothing.
+///
+/// On the CPU a result depends on nothing but prompt and arm: not on the batch, the other arms, or the threads (one
+/// batch each, at::get_num_threads() of them).
 class SuffixSweep {
  public:
-  /// Logits [B, n_scored, V] f32 of arms `arms[which[b]]`.
+  /// Logits [B, n_scored, V] f32 of arms `which`, valid during the call. Calls come one at a time, in any order.
   using Sink = std::function<void(std::span<const std::size_t> which, const at::Tensor& logits)>;
 
-  ///   rows  arms in one forward, at most
+  ///   rows  arms in one batch, at most
   SuffixSweep(const Decoder& decoder, std::int64_t rows);
+  SuffixSweep(const Decoder& decoder, const SweepLimits& limits);
+  ~SuffixSweep();
 
   const Decoder& decoder() const { return decoder_; }
 
@@ -48,13 +64,15 @@ class SuffixSweep {
   ///   throws  Error{input}: an arm outside the model, or one that touched no position
   void run(std::span<const SweepArm> arms, const Sink& sink) const;
 
+  /// The same for joint arms: all edits of a set act together. An empty set is an error.
+  void run_sets(std::span<const std::vector<SweepArm>> sets, const Sink& sink) const;
+
  private:
-  void run_batch(std::span<const SweepArm> arms, std::span<const std::size_t> which, const Sink& sink) const;
+  void check(const SweepArm& arm) const;
 
   const Decoder& decoder_;
-  std::int64_t rows_;
   SweepPrompt prompt_;
-  std::vector<at::Tensor> residuals_;  ///< [l] = [1, T, D], input of layer l
+  std::unique_ptr<SweepEngine> engine_;
 };
 
 }  // namespace neurosweep

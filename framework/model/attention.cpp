@@ -10,7 +10,6 @@
 #include <ATen/Parallel.h>
 
 #include "framework/model/batch.hpp"
-#include "framework/model/cpu_kernels.hpp"
 
 namespace neurosweep {
 namespace {
@@ -75,49 +74,80 @@ void plan_mask(BatchPlan& plan, const ArchSpec& arch, const at::Tensor& x) {
   }
 }
 
-/// Attention by the CPU kernels, through the plan's cache where it has one.
-at::Tensor attend_on_cpu(const ArchSpec& arch, const at::Tensor& qk, const at::Tensor& v, const BatchPlan& plan,
-                         LayerIndex layer) {
-  const BatchRows& rows = *plan.rows;
-  const auto* q = qk.const_data_ptr<float>();
-  const auto* k = q + arch.H * arch.head_dim;
-  const auto* values = v.const_data_ptr<float>();
-  at::Tensor out = at::empty({plan.B, plan.T, arch.H * arch.head_dim}, qk.options());
-  cpu::Attention job{.B = plan.B,
-                     .T = plan.T,
-                     .H = arch.H,
-                     .kv_heads = arch.kv_heads,
-                     .head_dim = arch.head_dim,
-                     .first = rows.first_position.data(),
-                     .n_tokens = rows.n_tokens.data(),
-                     .q = q,
-                     .q_stride = token_stride(qk),
-                     .keys = k,
-                     .keys_stride = token_stride(qk),
-                     .key_layout = cpu::Attention::KeyLayout::by_token,
-                     .values = values,
-                     .values_row = v.stride(0),
-                     .values_head = arch.head_dim,
-                     .values_stride = token_stride(v),
-                     .out = out.mutable_data_ptr<float>()};
-  const std::vector<std::int64_t> from_zero(plan.cache == nullptr ? rows.first_position.size() : 0, 0);
-  if (plan.cache == nullptr) {
-    job.first = from_zero.data();
-  } else {
-    const at::Tensor &cached_keys = plan.cache->keys(layer), &cached_values = plan.cache->values(layer);
-    cpu::write_cache({plan.B, plan.T, arch.kv_heads, arch.head_dim, cached_keys.size(3), job.first, job.n_tokens, k,
-                      token_stride(qk), values, token_stride(v), cached_keys.mutable_data_ptr<float>(),
-                      cached_values.mutable_data_ptr<float>()});
-    job.keys = cached_keys.const_data_ptr<float>();
-    job.keys_stride = cached_keys.stride(2);
-    job.key_layout = cpu::Attention::KeyLayout::transposed;
-    job.values = cached_values.const_data_ptr<float>();
-    job.values_row = cached_values.stride(0);
-    job.values_head = cached_values.stride(1);
-    job.values_stride = cached_values.stride(2);
+/// Queries beside keys beside values, [B T, (H + 2 kv_heads) head_dim], normalised and rotated.
+at::Tensor project(const ArchSpec& arch, const cpu::PackedLayer& weights, const at::Tensor& normed,
+                   const BatchPlan& plan) {
+  const std::int64_t tokens = plan.B * plan.T, q_width = weights.q.width(), width = q_width + weights.kv.width();
+  const at::Tensor room = at::empty({tokens * width + cpu::kKeyBlock}, normed.options());  // values: read in blocks
+  at::Tensor qkv = room.narrow(0, 0, tokens * width).view({tokens, width});
+  const at::Tensor in = normed.contiguous();
+  const auto* x = in.const_data_ptr<float>();
+  auto* out = qkv.mutable_data_ptr<float>();
+  const int threads = at::get_num_threads();
+  cpu::multiply({x, arch.D, tokens, weights.q, out, width}, threads);
+  cpu::multiply({x, arch.D, tokens, weights.kv, out + q_width, width}, threads);
+  const auto prepare = [&](float* heads, std::int64_t count, const at::Tensor& norm) {
+    const float* norm_weight = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
+    cpu::prepare_heads({{heads, width, tokens}, count, arch.head_dim, norm_weight, static_cast<float>(arch.norm_eps),
+                        plan.cos_table, plan.sin_table, plan.positions.data()});
+  };
+  prepare(out, arch.H, weights.q_norm);
+  prepare(out + q_width, arch.kv_heads, weights.k_norm);
+  return qkv;
+}
+
+/// Copies the real tokens' keys and values [B T, 2 kv_heads head_dim] of row stride `stride` into a layer of the cache.
+void fill_cache(const ArchSpec& arch, const BatchPlan& plan, const float* kv, std::int64_t stride, LayerIndex layer) {
+  const std::int64_t width = arch.head_dim, capacity = plan.cache->keys(layer).size(3);
+  auto* keys = plan.cache->keys(layer).mutable_data_ptr<float>();
+  auto* values = plan.cache->values(layer).mutable_data_ptr<float>();
+  for (std::int64_t b = 0; b < plan.B; ++b) {
+    const auto row = static_cast<std::size_t>(b);
+    for (std::int64_t t = 0; t < plan.rows->n_tokens[row]; ++t) {
+      const std::int64_t position = plan.rows->first_position[row] + t;
+      const float* k = kv + (b * plan.T + t) * stride;
+      const float* v = k + arch.kv_heads * width;
+      float* to = keys + b * arch.kv_heads * width * capacity + position;
+      for (std::int64_t i = 0; i < arch.kv_heads * width; ++i) to[i * capacity] = k[i];
+      for (std::int64_t g = 0; g < arch.kv_heads; ++g) {
+        std::copy(v + g * width, v + (g + 1) * width,
+                  values + ((b * arch.kv_heads + g) * capacity + position) * width);
+      }
+    }
   }
-  cpu::attend(job, at::get_num_threads());
-  return out;
+}
+
+/// Keys and values that row b's queries may see for key head g: the cache's, or the batch's own.
+cpu::KeySegment own_segment(const ArchSpec& arch, const BatchPlan& plan, const at::Tensor& qkv, LayerIndex layer,
+                            std::int64_t b, std::int64_t g, cpu::AttentionScratch& scratch) {
+  const std::int64_t width = arch.head_dim, end = plan.rows->n_tokens[static_cast<std::size_t>(b)];
+  if (plan.cache != nullptr) {
+    const at::Tensor &keys = plan.cache->keys(layer), &values = plan.cache->values(layer);
+    return {keys.const_data_ptr<float>() + b * keys.stride(0) + g * keys.stride(1), keys.stride(2),
+            values.const_data_ptr<float>() + b * values.stride(0) + g * values.stride(1), width,
+            plan.rows->first_position[static_cast<std::size_t>(b)] + end};
+  }
+  const float* k = qkv.const_data_ptr<float>() + b * plan.T * qkv.size(1) + (arch.H + g) * width;
+  const std::int64_t stride = cpu::round_to_key_block(end);
+  float* keys = scratch.keys.reserve(width * stride);
+  cpu::transpose_keys(k, qkv.size(1), end, width, keys, stride);
+  return {keys, stride, k + arch.kv_heads * width, qkv.size(1), end};
+}
+
+/// Attention of row b's queries that share key head g; those of one token go together, as do those of one head.
+void attend_group(const ArchSpec& arch, const BatchPlan& plan, const at::Tensor& qkv, LayerIndex layer,
+                  std::int64_t b, std::int64_t g, float* out, cpu::AttentionScratch& scratch) {
+  const std::int64_t width = arch.head_dim, group = arch.H / arch.kv_heads, out_width = arch.H * width;
+  const std::int64_t n = plan.rows->n_tokens[static_cast<std::size_t>(b)];
+  if (n == 0) return;
+  const std::int64_t first = plan.cache != nullptr ? plan.rows->first_position[static_cast<std::size_t>(b)] : 0;
+  const cpu::KeySegment own = own_segment(arch, plan, qkv, layer, b, g, scratch);
+  const float* q = qkv.const_data_ptr<float>() + b * plan.T * qkv.size(1) + g * group * width;
+  float* to = out + b * plan.T * out_width + g * group * width;
+  if (n == 1) return cpu::attend({width, group, q, width, {}, own, first, 0, to, width}, scratch);
+  for (std::int64_t head = 0; head < group; ++head) {
+    cpu::attend({width, n, q + head * width, qkv.size(1), {}, own, first, 1, to + head * width, out_width}, scratch);
+  }
 }
 
 /// [B, T, H, head_dim] to [B, kv_heads, G T, head_dim]: the G queries of one key head stand one after the other, so
@@ -171,16 +201,46 @@ BatchPlan plan_batch(const ArchSpec& arch, const at::Tensor& x, const BatchRows&
     cache->extend(rows);
     plan.reads_cache = !starts_at_zero(rows);
   }
+  plan.on_cpu = runs_cpu_kernels(x);
+  if (plan.on_cpu) {
+    const at::Tensor positions = column_positions(rows, plan.T, arch.context);
+    const auto* first = positions.const_data_ptr<std::int64_t>();
+    plan.positions.assign(first, first + positions.numel());
+    if (rope.cos.defined()) {
+      plan.cos_table = rope.cos.const_data_ptr<float>();
+      plan.sin_table = rope.sin.const_data_ptr<float>();
+    }
+    return plan;
+  }
   plan_rope(plan, rope, arch.context);
-  if (runs_cpu_kernels(x)) return plan;
   if (cache != nullptr) plan_cache_writes(plan, x.device());
   plan_mask(plan, arch, x);
   return plan;
 }
 
+at::Tensor attend_packed(const ArchSpec& arch, const cpu::PackedLayer& weights, const at::Tensor& normed,
+                         const BatchPlan& plan, LayerIndex layer) {
+  constexpr std::int64_t kParallelWork = 1 << 20;  // multiplications that are worth a second thread
+  const at::Tensor qkv = project(arch, weights, normed, plan);
+  const std::int64_t q_width = arch.H * arch.head_dim;
+  if (plan.cache != nullptr) {
+    fill_cache(arch, plan, qkv.const_data_ptr<float>() + q_width, qkv.size(1), layer);
+  }
+  const bool padded = !is_full(*plan.rows, plan.T);
+  at::Tensor out = padded ? at::zeros({plan.B, plan.T, q_width}, qkv.options())
+                          : at::empty({plan.B, plan.T, q_width}, qkv.options());
+  auto* to = out.mutable_data_ptr<float>();
+  const std::int64_t keys = plan.cache != nullptr ? longest_row(*plan.rows) : plan.T;
+  const bool is_large = plan.B * plan.T * q_width * keys > kParallelWork;
+  cpu::for_each_unit(plan.B * arch.kv_heads, is_large ? at::get_num_threads() : 1,
+                     [&](std::int64_t unit, cpu::AttentionScratch& scratch) {
+                       attend_group(arch, plan, qkv, layer, unit / arch.kv_heads, unit % arch.kv_heads, to, scratch);
+                     });
+  return out;
+}
+
 at::Tensor attend(const ArchSpec& arch, const at::Tensor& qk, const at::Tensor& v, const BatchPlan& plan,
                   LayerIndex layer) {
-  if (runs_cpu_kernels(qk)) return attend_on_cpu(arch, qk, v, plan, layer);
   const at::Tensor q = fold_queries(qk.narrow(2, 0, arch.H), arch.kv_heads);
   const at::Tensor k = qk.narrow(2, arch.H, arch.kv_heads);
   if (plan.cache != nullptr) write_cache(arch, plan, k, v, layer);

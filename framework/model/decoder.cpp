@@ -8,6 +8,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/model/attention.hpp"
+#include "framework/model/cpu/packed_decoder.hpp"
 #include "framework/model/ops.hpp"
 #include "framework/model/torch_errors.hpp"
 
@@ -73,20 +74,21 @@ void check_positions(const BatchRows& rows, std::int64_t context) {
 
 }  // namespace
 
-Decoder::Decoder(ArchSpec arch, Weights weights) : arch_(std::move(arch)) {
-  ensure(static_cast<std::int64_t>(weights.layers.size()) == arch_.L, "a decoder needs weights for every layer");
-  expect_shape(weights.embedding, {arch_.V, arch_.D}, "embedding");
-  expect_shape(weights.head.weight, {arch_.V, arch_.D}, "head");
-  expect_shape(weights.final_norm.weight, {arch_.D}, "final_norm");
+Decoder::Decoder(ArchSpec arch, Weights weights)
+    : arch_(std::move(arch)), weights_(std::move(weights)), packing_(std::make_unique<Packing>()) {
+  ensure(static_cast<std::int64_t>(weights_.layers.size()) == arch_.L, "a decoder needs weights for every layer");
+  expect_shape(weights_.embedding, {arch_.V, arch_.D}, "embedding");
+  expect_shape(weights_.head.weight, {arch_.V, arch_.D}, "head");
+  expect_shape(weights_.final_norm.weight, {arch_.D}, "final_norm");
   guard_torch("preparing the decoder", [&] {
     const c10::NoGradGuard no_grad;
-    embedding_ = std::move(weights.embedding);
-    final_norm_ = std::move(weights.final_norm);
-    head_ = std::move(weights.head);
-    for (auto& layer : weights.layers) layers_.push_back(fuse_layer(std::exchange(layer, {})));
+    for (auto& layer : weights_.layers) {
+      check_shapes(arch_, layer);
+      layers_.push_back(join_layer(layer));
+      if (!device().is_cpu()) layer.q = layer.k = layer.v = layer.gate = layer.up = {};
+    }
     if (arch_.position == PositionKind::learned) {
-      expect_shape(weights.positions, {arch_.context, arch_.D}, "positions");
-      positions_ = std::move(weights.positions);
+      expect_shape(weights_.positions, {arch_.context, arch_.D}, "positions");
     } else {
       RopeTables rope = make_rope_tables(arch_, device());
       rope_cos_ = std::move(rope.cos);
@@ -95,20 +97,32 @@ Decoder::Decoder(ArchSpec arch, Weights weights) : arch_(std::move(arch)) {
   });
 }
 
-Decoder::Layer Decoder::fuse_layer(LayerWeights weights) const {
-  check_shapes(arch_, weights);
-  Layer layer;
-  layer.attention_norm = std::move(weights.attention_norm);
-  layer.mlp_norm = std::move(weights.mlp_norm);
-  layer.qkv = join({weights.q, weights.k, weights.v});
+Decoder::Decoder(Decoder&&) noexcept = default;
+Decoder::~Decoder() = default;
+
+Decoder::Layer Decoder::join_layer(const LayerWeights& weights) const {
+  Layer layer{{weights.q, weights.k, weights.v}, {}, {}};
+  if (arch_.gated_mlp) layer.up.push_back(weights.gate);
+  layer.up.push_back(weights.up);
   if (arch_.qk_norm) {
     layer.qk_norm = at::cat({weights.q_norm.weight.expand({arch_.H, arch_.head_dim}),
                              weights.k_norm.weight.expand({arch_.kv_heads, arch_.head_dim})});
   }
-  layer.o = std::move(weights.o);
-  layer.gate_up = arch_.gated_mlp ? join({weights.gate, weights.up}) : std::move(weights.up);
-  layer.down = std::move(weights.down);
+  if (device().is_cpu()) return layer;
+  layer.qkv = {join(layer.qkv)};
+  layer.up = {join(layer.up)};
   return layer;
+}
+
+const cpu::PackedDecoder& Decoder::packed() const {
+  ensure(device().is_cpu(), "weights are packed for the CPU only");
+  std::call_once(packing_->once, [&] {
+    guard_torch("packing the weights", [&] {
+      const c10::NoGradGuard no_grad;
+      packing_->decoder = std::make_unique<cpu::PackedDecoder>(arch_, weights_, RopeTables{rope_cos_, rope_sin_});
+    });
+  });
+  return *packing_->decoder;
 }
 
 at::Tensor Decoder::embed(const at::Tensor& tokens, const BatchRows& rows) const {
@@ -116,25 +130,54 @@ at::Tensor Decoder::embed(const at::Tensor& tokens, const BatchRows& rows) const
   check_tokens(tokens, arch_.V);
   check_positions(rows, arch_.context);
   return guard_torch("embedding tokens", [&] {
-    const at::Tensor x = at::embedding(embedding_, tokens.to(device()));
-    if (!positions_.defined()) return x;
-    return x.add(at::embedding(positions_, column_positions(rows, tokens.size(1), arch_.context).to(device())));
+    const at::Tensor x = at::embedding(weights_.embedding, tokens.to(device())).to(dtype());
+    if (!weights_.positions.defined()) return x;
+    const at::Tensor positions = column_positions(rows, tokens.size(1), arch_.context).to(device());
+    return x.add(at::embedding(weights_.positions, positions));
   });
 }
 
-at::Tensor Decoder::attention(const Layer& layer, LayerIndex index, const at::Tensor& x, const BatchPlan& plan) const {
-  const std::int64_t heads = arch_.H + arch_.kv_heads;
-  const at::Tensor qkv = apply_linear(x, layer.qkv);
-  at::Tensor qk = qkv.narrow(2, 0, heads * arch_.head_dim).view({plan.B, plan.T, heads, arch_.head_dim});
+at::Tensor Decoder::attention(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const {
+  const LayerWeights& weights = weights_of(l);
+  const std::int64_t heads = arch_.H + arch_.kv_heads, qk_width = heads * arch_.head_dim;
+  if (plan.on_cpu) {
+    const cpu::PackedLayer& packed = this->packed().layer(to_int(l));
+    const at::Tensor normed = normalize(x, packed.attention_norm, arch_.norm, arch_.norm_eps);
+    return apply_packed(attend_packed(arch_, packed, normed, plan, l), packed.o);
+  }
+  const Layer& layer = layers_[static_cast<std::size_t>(to_int(l))];
+  const at::Tensor qkv =
+      apply_linears(normalize(x, weights.attention_norm, arch_.norm, arch_.norm_eps), layer.qkv);
+  at::Tensor qk = qkv.narrow(2, 0, qk_width).view({plan.B, plan.T, heads, arch_.head_dim});
   if (layer.qk_norm.defined()) qk = normalize(qk, {layer.qk_norm, {}}, NormKind::rms, arch_.norm_eps);
   if (plan.cos.defined()) qk = rotate(qk, plan.cos, plan.sin);
-  const at::Tensor v = qkv.narrow(2, heads * arch_.head_dim, arch_.kv_heads * arch_.head_dim);
-  return apply_linear(attend(arch_, qk, v, plan, index), layer.o);
+  const at::Tensor v = qkv.narrow(2, qk_width, arch_.kv_heads * arch_.head_dim);
+  return apply_linear(attend(arch_, qk, v, plan, l), weights.o);
 }
 
-at::Tensor Decoder::neurons(const Layer& layer, const at::Tensor& x) const {
-  const at::Tensor input = apply_linear(x, layer.gate_up);
+at::Tensor Decoder::neurons(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const {
+  if (plan.on_cpu) {
+    const cpu::PackedLayer& packed = this->packed().layer(to_int(l));
+    return apply_packed(normalize(x, packed.mlp_norm, arch_.norm, arch_.norm_eps), packed.up, arch_.activation);
+  }
+  const LayerWeights& weights = weights_of(l);
+  const at::Tensor input = apply_linears(normalize(x, weights.mlp_norm, arch_.norm, arch_.norm_eps),
+                                         layers_[static_cast<std::size_t>(to_int(l))].up);
   return arch_.gated_mlp ? gated_activation(input, arch_.activation) : activate(input, arch_.activation);
+}
+
+at::Tensor Decoder::run_layer(LayerIndex l, at::Tensor x, const BatchPlan& plan, ActivationHook* hook) const {
+  const BatchRows& rows = *plan.rows;
+  at::Tensor out = attention(l, x, plan);
+  visit(hook, Site::attention_out, l, out, rows);
+  x = x.add(out);
+  at::Tensor neuron = neurons(l, x, plan);
+  visit(hook, Site::neuron, l, neuron, rows);
+  out = plan.on_cpu ? apply_packed(neuron, packed().layer(to_int(l)).down) : apply_linear(neuron, weights_of(l).down);
+  visit(hook, Site::mlp_out, l, out, rows);
+  x = x.add(out);
+  visit(hook, Site::residual, l, x, rows);
+  return x;
 }
 
 at::Tensor Decoder::run_layers(at::Tensor x, LayerIndex first, LayerIndex last, const BatchRows& rows,
@@ -142,26 +185,17 @@ at::Tensor Decoder::run_layers(at::Tensor x, LayerIndex first, LayerIndex last, 
   ensure(0 <= to_int(first) && first <= last && to_int(last) <= arch_.L, "run_layers outside the decoder's layers");
   return guard_torch("running the decoder", [&] {
     const BatchPlan plan = plan_batch(arch_, x, rows, {rope_cos_, rope_sin_}, cache);
-    for (auto index = to_int(first); index < to_int(last); ++index) {
-      const auto l = static_cast<LayerIndex>(index);
-      const Layer& layer = layers_[static_cast<std::size_t>(index)];
-      at::Tensor out = attention(layer, l, normalize(x, layer.attention_norm, arch_.norm, arch_.norm_eps), plan);
-      visit(hook, Site::attention_out, l, out, rows);
-      x = x.add(out);
-      at::Tensor neuron = neurons(layer, normalize(x, layer.mlp_norm, arch_.norm, arch_.norm_eps));
-      visit(hook, Site::neuron, l, neuron, rows);
-      out = apply_linear(neuron, layer.down);
-      visit(hook, Site::mlp_out, l, out, rows);
-      x = x.add(out);
-      visit(hook, Site::residual, l, x, rows);
-    }
+    for (auto l = to_int(first); l < to_int(last); ++l) x = run_layer(LayerIndex(l), std::move(x), plan, hook);
     return x;
   });
 }
 
 at::Tensor Decoder::head(const at::Tensor& x) const {
   return guard_torch("computing logits", [&] {
-    return apply_linear(normalize(x, final_norm_, arch_.norm, arch_.norm_eps), head_).to(at::kFloat);
+    if (runs_cpu_kernels(x)) {
+      return apply_packed(normalize(x, packed().final_norm(), arch_.norm, arch_.norm_eps), packed().head());
+    }
+    return apply_linear(normalize(x, weights_.final_norm, arch_.norm, arch_.norm_eps), weights_.head).to(at::kFloat);
   });
 }
 
@@ -173,7 +207,7 @@ at::Tensor Decoder::forward(const at::Tensor& tokens, const BatchRows& rows, Act
 
 at::Tensor Decoder::down_column(NeuronId id) const {
   const auto layer = static_cast<std::size_t>(to_int(id.layer));
-  return layers_.at(layer).down.weight.select(1, to_int(id.neuron));
+  return weights_.layers.at(layer).down.weight.select(1, to_int(id.neuron));
 }
 
 Decoder load_decoder(const std::string& dir, const WeightOptions& options) {

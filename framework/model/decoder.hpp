@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,16 +19,28 @@ namespace neurosweep {
 
 struct BatchPlan;
 
+namespace cpu {
+class PackedDecoder;
+struct PackedLayer;
+}  // namespace cpu
+
 /// A decoder-only transformer: architecture and weights. Immutable; a forward is const.
 /// A forward records gradients only when grad mode is on and a hook or the caller makes a tensor require them.
+/// On the CPU activations and arithmetic are f32, whatever the type of the weights.
 class Decoder {
  public:
   ///   throws  Error{internal}: a weight is missing or not of the shape that `arch` asks for
   Decoder(ArchSpec arch, Weights weights);
+  Decoder(Decoder&&) noexcept;
+  ~Decoder();
 
   const ArchSpec& arch() const { return arch_; }
-  at::Device device() const { return embedding_.device(); }
-  at::ScalarType dtype() const { return embedding_.scalar_type(); }
+  at::Device device() const { return weights_.embedding.device(); }
+  /// Element type of activations.
+  at::ScalarType dtype() const { return device().is_cpu() ? at::kFloat : weights_.embedding.scalar_type(); }
+
+  /// The weights as the CPU's own kernels read them, packed at the first call: as much memory again as they take.
+  const cpu::PackedDecoder& packed() const;
 
   /// Token embeddings, plus positions where they are learned.
   ///   tokens   [B, T] int64, on any device (ids are checked where they are on the CPU)
@@ -57,25 +71,28 @@ class Decoder {
   at::Tensor down_column(NeuronId id) const;
 
  private:
-  /// A layer's weights with the projections that read the same input put side by side.
+  /// A layer's projections for libtorch's operators: those that read the same input side by side, as one map where
+  /// that costs no second copy of weights that stay mapped from their file (not on the CPU).
   struct Layer {
-    Norm attention_norm, mlp_norm;
-    Linear qkv;          ///< [(H + 2 kv_heads) head_dim, D]
-    at::Tensor qk_norm;  ///< [H + kv_heads, head_dim], or undefined
-    Linear o;
-    Linear gate_up;  ///< [2 M, D] gate above up, or [M, D]
-    Linear down;
+    std::vector<Linear> qkv;  ///< [(H + 2 kv_heads) head_dim, D] in all
+    at::Tensor qk_norm;       ///< [H + kv_heads, head_dim], or undefined
+    std::vector<Linear> up;   ///< [2 M, D] gate above up, or [M, D]
   };
-  Layer fuse_layer(LayerWeights weights) const;
-  at::Tensor attention(const Layer& layer, LayerIndex index, const at::Tensor& x, const BatchPlan& plan) const;
-  at::Tensor neurons(const Layer& layer, const at::Tensor& x) const;
+  struct Packing {
+    std::once_flag once;
+    std::unique_ptr<const cpu::PackedDecoder> decoder;
+  };
+  Layer join_layer(const LayerWeights& weights) const;
+  const LayerWeights& weights_of(LayerIndex l) const { return weights_.layers[static_cast<std::size_t>(to_int(l))]; }
+  at::Tensor attention(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const;
+  at::Tensor neurons(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const;
+  at::Tensor run_layer(LayerIndex l, at::Tensor x, const BatchPlan& plan, ActivationHook* hook) const;
 
   ArchSpec arch_;
-  at::Tensor embedding_, positions_;
+  Weights weights_;
   std::vector<Layer> layers_;
-  Norm final_norm_;
-  Linear head_;
   at::Tensor rope_cos_, rope_sin_;  ///< [context, head_dim / 2] f32
+  std::unique_ptr<Packing> packing_;
 };
 
 /// Reads DIR/config.json and its weights.

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
-#include "framework/model/cpu_kernels.hpp"
+#include "framework/model/cpu/attention.hpp"
 #include "framework/model/torch_errors.hpp"
 
 namespace neurosweep {
@@ -14,8 +14,10 @@ KvCache::KvCache(const ArchSpec& arch, std::int64_t B, std::int64_t max_tokens, 
     const auto options = at::device(device).dtype(dtype);
     const std::int64_t capacity = cpu::round_to_key_block(max_tokens);
     for (std::int64_t layer = 0; layer < arch.L; ++layer) {
+      const std::int64_t size = B * arch.kv_heads * capacity * arch.head_dim;
+      const at::Tensor values = at::zeros({size + cpu::kKeyBlock}, options);  // read in whole blocks
       layers_.push_back({at::zeros({B, arch.kv_heads, arch.head_dim, capacity}, options),
-                         at::zeros({B, arch.kv_heads, capacity, arch.head_dim}, options)});
+                         values.narrow(0, 0, size).view({B, arch.kv_heads, capacity, arch.head_dim})});
     }
   });
 }

@@ -5,10 +5,11 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "framework/base/error.hpp"
-#include "framework/model/cpu_kernels.hpp"
+#include "framework/model/cpu/rows.hpp"
 
 namespace neurosweep {
 namespace {
@@ -41,21 +42,30 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return at::mul(wide, scale).to(x.scalar_type()).mul(weight);
 }
 
-/// x: [..., W], or [B, T, heads, W] with weight [heads, W]; tokens may be apart, what belongs to one is dense.
-at::Tensor rms_norm_on_cpu(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  const std::int64_t width = x.size(-1), group = weight.numel() / width;
-  const at::Tensor in = group > 1 ? x : x.contiguous();
-  const std::int64_t group_stride = group > 1 ? token_stride(x) : width;
+at::Tensor normalize_on_cpu(const at::Tensor& x, const Norm& norm, NormKind kind, double eps) {
+  const std::int64_t width = x.size(-1), rows = x.numel() / width;
+  const at::Tensor in = x.contiguous();
   at::Tensor out = at::empty(x.sizes(), x.options());
-  cpu::rms_norm(in.const_data_ptr<float>(), group_stride, weight.const_data_ptr<float>(), group,
-                out.mutable_data_ptr<float>(), x.numel() / width, width, static_cast<float>(eps));
+  const cpu::Rows from{const_cast<float*>(in.const_data_ptr<float>()), width, rows};
+  const cpu::Rows to{out.mutable_data_ptr<float>(), width, rows};
+  const auto* weight = norm.weight.const_data_ptr<float>();
+  if (kind == NormKind::rms) {
+    cpu::rms_norm(from, weight, width, static_cast<float>(eps), to);
+  } else {
+    cpu::layer_norm(from, weight, norm.bias.const_data_ptr<float>(), width, static_cast<float>(eps), to);
+  }
   return out;
 }
 
-at::Tensor rotate_on_cpu(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  at::Tensor out = at::empty(x.sizes(), x.options());
-  cpu::rotate(x.const_data_ptr<float>(), token_stride(x), cos.const_data_ptr<float>(), sin.const_data_ptr<float>(),
-              cos.size(0) * cos.size(1), out.mutable_data_ptr<float>(), x.size(0) * x.size(1), x.size(2), x.size(3));
+at::Tensor multiply_packed(const at::Tensor& x, const cpu::PackedWeight& weight, cpu::Finish finish,
+                           ActivationKind activation) {
+  const at::Tensor in = x.contiguous();
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = weight.width();
+  at::Tensor out = at::empty(shape, x.options());
+  cpu::multiply({in.const_data_ptr<float>(), weight.in(), in.numel() / weight.in(), weight,
+                 out.mutable_data_ptr<float>(), weight.width(), finish, activation},
+                at::get_num_threads());
   return out;
 }
 
@@ -66,14 +76,32 @@ bool runs_cpu_kernels(const at::Tensor& x) {
 }
 
 at::Tensor apply_linear(const at::Tensor& x, const Linear& linear) {
-  return at::linear(x, linear.weight, linear.bias);
+  const auto like_x = [&](const at::Tensor& w) { return w.defined() ? w.to(x.scalar_type()) : w; };
+  return at::linear(x, like_x(linear.weight), like_x(linear.bias));
+}
+
+at::Tensor apply_linears(const at::Tensor& x, const std::vector<Linear>& linears) {
+  if (linears.size() == 1) return apply_linear(x, linears[0]);
+  std::vector<at::Tensor> outputs;
+  for (const Linear& linear : linears) outputs.push_back(apply_linear(x, linear));
+  return at::cat(outputs, -1);
+}
+
+at::Tensor apply_packed(const at::Tensor& x, const cpu::PackedWeight& weight) {
+  return multiply_packed(x, weight, cpu::Finish::store, ActivationKind::silu);
+}
+
+at::Tensor apply_packed(const at::Tensor& x, const cpu::PackedWeight& weight, ActivationKind activation) {
+  return multiply_packed(x, weight, cpu::Finish::activate, activation);
 }
 
 at::Tensor normalize(const at::Tensor& x, const Norm& norm, NormKind kind, double eps) {
-  if (kind == NormKind::rms) {
-    return runs_cpu_kernels(x) ? rms_norm_on_cpu(x, norm.weight, eps) : rms_norm(x, norm.weight, eps);
+  if (runs_cpu_kernels(x) && norm.weight.scalar_type() == at::kFloat && norm.weight.dim() == 1) {
+    return normalize_on_cpu(x, norm, kind, eps);
   }
-  return at::layer_norm(x, norm.weight.sizes(), norm.weight, norm.bias, eps);
+  const at::Tensor weight = norm.weight.to(x.scalar_type());
+  if (kind == NormKind::rms) return rms_norm(x, weight, eps);
+  return at::layer_norm(x, weight.sizes(), weight, norm.bias.to(x.scalar_type()), eps);
 }
 
 at::Tensor activate(const at::Tensor& x, ActivationKind kind) {
@@ -102,7 +130,6 @@ RopeTables make_rope_tables(const ArchSpec& arch, at::Device device) {
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  if (runs_cpu_kernels(x)) return rotate_on_cpu(x, cos, sin);
   const std::int64_t half = x.size(-1) / 2;
   const at::Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
   return at::cat({a * cos - b * sin, b * cos + a * sin}, -1).to(x.scalar_type());

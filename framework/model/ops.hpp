@@ -1,26 +1,31 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "framework/model/arch.hpp"
+#include "framework/model/cpu/gemm.hpp"
 #include "framework/model/weights.hpp"
 
 namespace neurosweep {
 
-/// True where the f32 kernels of cpu_kernels.hpp take the place of libtorch's operators: on the CPU, in f32, with grad
+/// True where the kernels of framework/model/cpu take the place of libtorch's operators: on the CPU, in f32, with grad
 /// mode off (they have no gradient).
 bool runs_cpu_kernels(const at::Tensor& x);
 
-/// Elements from one token to the next in x [B, T, ...], whose tokens are evenly apart. A dimension of size 1 may carry
-/// any stride, so that T = 1 needs the stride of B.
-inline std::int64_t token_stride(const at::Tensor& x) {
-  return x.size(1) > 1 ? x.stride(1) : x.stride(0);
-}
-
 /// x @ weight^T + bias.
+/// A weight of another element type than x is converted for the call.
 at::Tensor apply_linear(const at::Tensor& x, const Linear& linear);
+
+/// The same for several maps, outputs side by side.
+at::Tensor apply_linears(const at::Tensor& x, const std::vector<Linear>& linears);
+
+/// The same by the CPU's kernels, on libtorch's number of threads; x [..., in] f32.
+at::Tensor apply_packed(const at::Tensor& x, const cpu::PackedWeight& weight);
+/// ... and activation(it), times the ups of a gated weight.
+at::Tensor apply_packed(const at::Tensor& x, const cpu::PackedWeight& weight, ActivationKind activation);
 
 /// LayerNorm, or RMSNorm as Hugging Face defines it: mean square and division in f32, cast back, times weight.
 ///   x       [..., W]

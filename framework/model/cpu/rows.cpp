@@ -1,0 +1,114 @@
+#include "framework/model/cpu/rows.hpp"
+
+#include <cmath>
+
+#include "framework/model/cpu/simd.hpp"
+
+namespace neurosweep::cpu {
+
+namespace {
+
+NS_INLINE float sum_of_squares(const float* x, std::int64_t width, float shift) {
+  Lanes squares{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) {
+    const Lanes d = lanes_at(x + i) - shift;
+    squares += d * d;
+  }
+  float total = sum_of(squares);
+  for (; i < width; ++i) total += (x[i] - shift) * (x[i] - shift);
+  return total;
+}
+
+NS_INLINE float sum_row(const float* x, std::int64_t width) {
+  Lanes sums{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) sums += lanes_at(x + i);
+  float total = sum_of(sums);
+  for (; i < width; ++i) total += x[i];
+  return total;
+}
+
+NS_INLINE void rms_norm_row(const float* x, const float* weight, std::int64_t width, float eps, float* out) {
+  const float scale = 1.0F / std::sqrt(sum_of_squares(x, width, 0.0F) / static_cast<float>(width) + eps);
+  for (std::int64_t i = 0; i < width; ++i) out[i] = x[i] * scale * weight[i];
+}
+
+NS_INLINE void rms_norm_body(const Rows& x, const float* weight, std::int64_t width, float eps, const Rows& out) {
+  for (std::int64_t r = 0; r < x.count; ++r) {
+    rms_norm_row(x.data + r * x.stride, weight, width, eps, out.data + r * out.stride);
+  }
+}
+
+NS_INLINE void layer_norm_body(const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps,
+                               const Rows& out) {
+  const auto n = static_cast<float>(width);
+  for (std::int64_t r = 0; r < x.count; ++r) {
+    const float* in = x.data + r * x.stride;
+    float* to = out.data + r * out.stride;
+    const float mean = sum_row(in, width) / n;
+    const float scale = 1.0F / std::sqrt(sum_of_squares(in, width, mean) / n + eps);
+    for (std::int64_t i = 0; i < width; ++i) to[i] = (in[i] - mean) * scale * weight[i] + bias[i];
+  }
+}
+
+NS_INLINE void rotate_head(float* head, std::int64_t half, const float* cos, const float* sin) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < half; ++i) {
+    const float a = head[i], b = head[half + i];
+    head[i] = a * cos[i] - b * sin[i];
+    head[half + i] = b * cos[i] + a * sin[i];
+  }
+}
+
+NS_INLINE void prepare_heads_body(const Heads& job) {
+  const std::int64_t half = job.head_dim / 2;
+  for (std::int64_t t = 0; t < job.tokens.count; ++t) {
+    float* head = job.tokens.data + t * job.tokens.stride;
+    for (std::int64_t h = 0; h < job.heads; ++h, head += job.head_dim) {
+      if (job.norm != nullptr) rms_norm_row(head, job.norm + h * job.head_dim, job.head_dim, job.eps, head);
+      if (job.cos == nullptr) continue;
+      const std::int64_t table = job.positions[t] * half;
+      rotate_head(head, half, job.cos + table, job.sin + table);
+    }
+  }
+}
+
+NS_INLINE void add_rows_body(const Rows& x, const Rows& y, std::int64_t width) {
+  for (std::int64_t r = 0; r < x.count; ++r) {
+    float* to = x.data + r * x.stride;
+    const float* from = y.data + r * y.stride;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < width; ++i) to[i] += from[i];
+  }
+}
+
+NS_FOR_EACH_SET(rms_norm, (const Rows& x, const float* weight, std::int64_t width, float eps, const Rows& out),
+                (x, weight, width, eps, out))
+NS_FOR_EACH_SET(layer_norm,
+                (const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps,
+                 const Rows& out),
+                (x, weight, bias, width, eps, out))
+NS_FOR_EACH_SET(prepare_heads, (const Heads& heads), (heads))
+NS_FOR_EACH_SET(add_rows, (const Rows& x, const Rows& y, std::int64_t width), (x, y, width))
+
+}  // namespace
+
+void rms_norm(const Rows& x, const float* weight, std::int64_t width, float eps, const Rows& out) {
+  NS_RUN_BEST(rms_norm(x, weight, width, eps, out))
+}
+
+void layer_norm(const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps,
+                const Rows& out) {
+  NS_RUN_BEST(layer_norm(x, weight, bias, width, eps, out))
+}
+
+void prepare_heads(const Heads& heads) {
+  NS_RUN_BEST(prepare_heads(heads))
+}
+
+void add_rows(const Rows& x, const Rows& y, std::int64_t width) {
+  NS_RUN_BEST(add_rows(x, y, width))
+}
+
+}  // namespace neurosweep::cpu
