@@ -76,8 +76,7 @@ std::vector<InterventionSet::Touch> InterventionSet::find_touches(const LayerPla
       Item& item = items_[static_cast<std::size_t>(index)];
       item.seen = true;
       item.seen_tokens = item.seen_tokens || rows.n_tokens[b] > 0;
-      const auto [from, to] =
-          positions_of(item.intervention.span, rows.prompt_length[b], first + rows.n_tokens[b]);
+      const auto [from, to] = positions_of(item.intervention.span, rows.prompt_length[b], first + rows.n_tokens[b]);
       const std::int64_t begin = std::max<std::int64_t>(0, from - first), end = to - first;
       if (begin >= end) continue;
       item.touched += end - begin;

@@ -18,7 +18,9 @@ namespace {
 using cpu::AlignedBuffer;
 using cpu::RaggedBatch;
 
-constexpr std::int64_t kBatchTokens = 2048;  // more gain nothing: the weights' way from memory is paid by then
+// Tokens of a batch: fewer would wait for the weights on their way from memory, more gain nothing.
+constexpr std::int64_t kFewestTokens = 256, kMostTokens = 2048;
+constexpr std::int64_t kBatchesPerThread = 4;  // so that threads end together
 
 /// What a layer did without an intervention, of which arms start.
 struct LayerBaseline {
@@ -215,12 +217,16 @@ ArmStart PackedEngine::find_start(std::span<const JointArm> arms, std::size_t in
 
 /// Batches of arms, those that start lowest first: they take longest, so that the threads end together.
 std::vector<PackedEngine::Batch> PackedEngine::cut_batches(const std::vector<ArmStart>& starts, int threads) const {
-  std::int64_t most_tokens = kBatchTokens;
+  std::int64_t total = 0;
+  for (const ArmStart& start : starts) total += T() - start.first;
+  std::int64_t most_tokens =
+      threads == 1 ? kMostTokens : std::clamp(total / (kBatchesPerThread * threads), kFewestTokens, kMostTokens);
   if (limits_.bytes > 0) {
     const double scored = static_cast<double>(prompt_.n_scored) / static_cast<double>(T());
-    const double token = static_cast<double>(packed_.bytes_per_token()) +
-                         2 * scored * static_cast<double>(arch_.V) * sizeof(float);
-    most_tokens = std::min(most_tokens, static_cast<std::int64_t>(static_cast<double>(limits_.bytes) / threads / token));
+    const double token =
+        static_cast<double>(packed_.bytes_per_token()) + 2 * scored * static_cast<double>(arch_.V) * sizeof(float);
+    most_tokens =
+        std::min(most_tokens, static_cast<std::int64_t>(static_cast<double>(limits_.bytes) / threads / token));
   }
   std::vector<Batch> batches;
   std::int64_t tokens = 0;
@@ -239,8 +245,7 @@ std::vector<PackedEngine::Batch> PackedEngine::cut_batches(const std::vector<Arm
 }
 
 /// Residuals after the arm's own layer, from token `first` on.
-void PackedEngine::start_row(JointArm arm, const ArmStart& start, std::int64_t first, Worker& worker,
-                             float* x) const {
+void PackedEngine::start_row(JointArm arm, const ArmStart& start, std::int64_t first, Worker& worker, float* x) const {
   const std::int64_t stride = packed_.row_stride();
   const float* clean = layers_[static_cast<std::size_t>(start.layer)].output.data();
   std::copy(clean + first * stride, clean + T() * stride, x);
@@ -255,8 +260,7 @@ void PackedEngine::start_row(JointArm arm, const ArmStart& start, std::int64_t f
   }
 }
 
-void PackedEngine::run_batch(std::span<const JointArm> arms, std::span<const ArmStart> starts,
-                             Worker& worker) const {
+void PackedEngine::run_batch(std::span<const JointArm> arms, std::span<const ArmStart> starts, Worker& worker) const {
   const std::int64_t stride = packed_.row_stride(), last = arch_.L - 1;
   std::int64_t tokens = 0;
   for (const ArmStart& start : starts) tokens += T() - start.first;
@@ -313,7 +317,8 @@ void PackedEngine::send_unchanged(std::span<const ArmStart> starts, const Suffix
 void PackedEngine::run(std::span<const JointArm> arms, const SuffixSweep::Sink& sink) const {
   std::vector<ArmStart> starts;
   for (std::size_t i = 0; i < arms.size(); ++i) starts.push_back(find_start(arms, i));
-  std::stable_sort(starts.begin(), starts.end(), [](const ArmStart& a, const ArmStart& b) { return a.layer < b.layer; });
+  std::stable_sort(starts.begin(), starts.end(),
+                   [](const ArmStart& a, const ArmStart& b) { return a.layer < b.layer; });
   const auto changed = std::find_if(starts.begin(), starts.end(), [](const ArmStart& s) { return s.layer >= 0; });
   send_unchanged({starts.begin(), changed}, sink);
   starts.erase(starts.begin(), changed);

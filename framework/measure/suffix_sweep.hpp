@@ -31,8 +31,8 @@ struct SweepPrompt {
 
 /// How much one sweep may hold at a time. Neither changes a result.
 struct SweepLimits {
-  std::int64_t rows = 64;   ///< arms in one batch, at most
-  std::int64_t bytes = 0;   ///< for batches and their logits, of all threads together; 0: what runs best
+  std::int64_t rows = 64;  ///< arms in one batch, at most
+  std::int64_t bytes = 0;  ///< for batches and their logits, of all threads together; 0: what runs best
 };
 
 class SweepEngine;

@@ -55,8 +55,7 @@ class TorchEngine final : public SweepEngine {
   /// Arms of one forward: as asked, but never so many that their logits alone fill the memory.
   std::int64_t rows_per_batch() const {
     const std::int64_t bytes = limits_.bytes > 0 ? std::min(limits_.bytes, kLogitBytes) : kLogitBytes;
-    const std::int64_t fit =
-        bytes / (prompt_.n_scored * decoder_.arch().V * static_cast<std::int64_t>(sizeof(float)));
+    const std::int64_t fit = bytes / (prompt_.n_scored * decoder_.arch().V * static_cast<std::int64_t>(sizeof(float)));
     return std::clamp<std::int64_t>(fit, 1, limits_.rows);
   }
 

@@ -88,8 +88,14 @@ at::Tensor project(const ArchSpec& arch, const cpu::PackedLayer& weights, const 
   cpu::multiply({x, arch.D, tokens, weights.kv, out + q_width, width}, threads);
   const auto prepare = [&](float* heads, std::int64_t count, const at::Tensor& norm) {
     const float* norm_weight = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
-    cpu::prepare_heads({{heads, width, tokens}, count, arch.head_dim, norm_weight, static_cast<float>(arch.norm_eps),
-                        plan.cos_table, plan.sin_table, plan.positions.data()});
+    cpu::prepare_heads({{heads, width, tokens},
+                        count,
+                        arch.head_dim,
+                        norm_weight,
+                        static_cast<float>(arch.norm_eps),
+                        plan.cos_table,
+                        plan.sin_table,
+                        plan.positions.data()});
   };
   prepare(out, arch.H, weights.q_norm);
   prepare(out + q_width, arch.kv_heads, weights.k_norm);
@@ -110,8 +116,7 @@ void fill_cache(const ArchSpec& arch, const BatchPlan& plan, const float* kv, st
       float* to = keys + b * arch.kv_heads * width * capacity + position;
       for (std::int64_t i = 0; i < arch.kv_heads * width; ++i) to[i * capacity] = k[i];
       for (std::int64_t g = 0; g < arch.kv_heads; ++g) {
-        std::copy(v + g * width, v + (g + 1) * width,
-                  values + ((b * arch.kv_heads + g) * capacity + position) * width);
+        std::copy(v + g * width, v + (g + 1) * width, values + ((b * arch.kv_heads + g) * capacity + position) * width);
       }
     }
   }
@@ -135,8 +140,8 @@ cpu::KeySegment own_segment(const ArchSpec& arch, const BatchPlan& plan, const a
 }
 
 /// Attention of row b's queries that share key head g; those of one token go together, as do those of one head.
-void attend_group(const ArchSpec& arch, const BatchPlan& plan, const at::Tensor& qkv, LayerIndex layer,
-                  std::int64_t b, std::int64_t g, float* out, cpu::AttentionScratch& scratch) {
+void attend_group(const ArchSpec& arch, const BatchPlan& plan, const at::Tensor& qkv, LayerIndex layer, std::int64_t b,
+                  std::int64_t g, float* out, cpu::AttentionScratch& scratch) {
   const std::int64_t width = arch.head_dim, group = arch.H / arch.kv_heads, out_width = arch.H * width;
   const std::int64_t n = plan.rows->n_tokens[static_cast<std::size_t>(b)];
   if (n == 0) return;

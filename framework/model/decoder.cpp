@@ -146,8 +146,7 @@ at::Tensor Decoder::attention(LayerIndex l, const at::Tensor& x, const BatchPlan
     return apply_packed(attend_packed(arch_, packed, normed, plan, l), packed.o);
   }
   const Layer& layer = layers_[static_cast<std::size_t>(to_int(l))];
-  const at::Tensor qkv =
-      apply_linears(normalize(x, weights.attention_norm, arch_.norm, arch_.norm_eps), layer.qkv);
+  const at::Tensor qkv = apply_linears(normalize(x, weights.attention_norm, arch_.norm, arch_.norm_eps), layer.qkv);
   at::Tensor qk = qkv.narrow(2, 0, qk_width).view({plan.B, plan.T, heads, arch_.head_dim});
   if (layer.qk_norm.defined()) qk = normalize(qk, {layer.qk_norm, {}}, NormKind::rms, arch_.norm_eps);
   if (plan.cos.defined()) qk = rotate(qk, plan.cos, plan.sin);

@@ -87,27 +87,27 @@ void attend_queries(const HeadAttention& job, std::int64_t begin, std::int64_t n
   float* mixed = scratch.mixed.reserve(n * mixed_stride);
   const float* q = job.q + begin * job.q_stride;
   if (job.prefix.count > 0) {
-    multiply_small({q, job.q_stride, n, width, job.prefix.keys, job.prefix.keys_stride, job.prefix.count, scores,
-                    stride},
-                   Into::store);
+    multiply_small(
+        {q, job.q_stride, n, width, job.prefix.keys, job.prefix.keys_stride, job.prefix.count, scores, stride},
+        Into::store);
   }
   multiply_small({q, job.q_stride, n, width, job.own.keys, job.own.keys_stride, seen, scores + prefix_width, stride},
                  Into::store);
   float sums[kQueries];
   const float scale = 1.0F / std::sqrt(static_cast<float>(width));
   for (std::int64_t t = 0; t < n; ++t) {
-    soften({scores + t * stride, job.prefix.count, scores + t * stride + prefix_width, job.first + (begin + t) * job.step + 1,
-            seen, scale},
+    soften({scores + t * stride, job.prefix.count, scores + t * stride + prefix_width,
+            job.first + (begin + t) * job.step + 1, seen, scale},
            sums[t]);
   }
   if (job.prefix.count > 0) {
-    multiply_small({scores, stride, n, job.prefix.count, job.prefix.values, job.prefix.values_stride, width, mixed,
-                    mixed_stride},
-                   Into::store);
+    multiply_small(
+        {scores, stride, n, job.prefix.count, job.prefix.values, job.prefix.values_stride, width, mixed, mixed_stride},
+        Into::store);
   }
-  multiply_small({scores + prefix_width, stride, n, seen, job.own.values, job.own.values_stride, width, mixed,
-                  mixed_stride},
-                 job.prefix.count > 0 ? Into::add : Into::store);
+  multiply_small(
+      {scores + prefix_width, stride, n, seen, job.own.values, job.own.values_stride, width, mixed, mixed_stride},
+      job.prefix.count > 0 ? Into::add : Into::store);
   for (std::int64_t t = 0; t < n; ++t) {
     const float share = 1.0F / sums[t];
     float* out = job.out + (begin + t) * job.out_stride;

@@ -31,7 +31,7 @@ struct HeadAttention {
   KeySegment prefix, own;
   std::int64_t first;
   std::int64_t step;  ///< 1: consecutive tokens of one head; 0: heads of one token
-  float* out;  ///< [queries, head_dim], row stride out_stride
+  float* out;         ///< [queries, head_dim], row stride out_stride
   std::int64_t out_stride;
 };
 

@@ -14,10 +14,10 @@ namespace neurosweep::cpu {
 namespace {
 
 constexpr std::int64_t kPanel = PackedWeight::kPanel;
-constexpr std::int64_t kTileRows = 14;              // AVX-512: 28 of 32 registers hold sums
-constexpr std::int64_t kNarrowTileRows = 6;         // AVX2: 12 of 16
-constexpr std::int64_t kInputBytes = 256 << 10;     // of x, kept in the second-level cache
-constexpr std::int64_t kParallelWork = 4 << 20;     // multiplications that are worth a second thread
+constexpr std::int64_t kTileRows = 14;           // AVX-512: 28 of 32 registers hold sums
+constexpr std::int64_t kNarrowTileRows = 6;      // AVX2: 12 of 16
+constexpr std::int64_t kInputBytes = 256 << 10;  // of x, kept in the second-level cache
+constexpr std::int64_t kParallelWork = 4 << 20;  // multiplications that are worth a second thread
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -86,7 +86,7 @@ template <class Number>
 using Tile = void (*)(const float*, std::int64_t, const Number*, std::int64_t, std::int64_t, float*, std::int64_t,
                       Into);
 
-#define NS_TILE_PARAMETERS                                                                                        \
+#define NS_TILE_PARAMETERS                                                                                       \
   const float *x, std::int64_t x_stride, const Number *w, std::int64_t w_stride, std::int64_t inner, float *out, \
       std::int64_t out_stride, Into into
 
@@ -258,7 +258,9 @@ struct ProductRun {
 
 PackedWeight::PackedWeight(std::int64_t out, std::int64_t in, const RowOf<float>& row, const RowOf<float>& bias,
                            PanelOrder order)
-    : out_(out), in_(in), panels_(order == PanelOrder::gated ? divide_up(out / 2, kLanes) : divide_up(out, kPanel)),
+    : out_(out),
+      in_(in),
+      panels_(order == PanelOrder::gated ? divide_up(out / 2, kLanes) : divide_up(out, kPanel)),
       order_(order) {
   numbers_ = AlignedBuffer<float>(panels_ * in * kPanel);
   fill(row, bias);
@@ -266,7 +268,9 @@ PackedWeight::PackedWeight(std::int64_t out, std::int64_t in, const RowOf<float>
 
 PackedWeight::PackedWeight(std::int64_t out, std::int64_t in, const RowOf<Bfloat16>& row, const RowOf<float>& bias,
                            PanelOrder order)
-    : out_(out), in_(in), panels_(order == PanelOrder::gated ? divide_up(out / 2, kLanes) : divide_up(out, kPanel)),
+    : out_(out),
+      in_(in),
+      panels_(order == PanelOrder::gated ? divide_up(out / 2, kLanes) : divide_up(out, kPanel)),
       order_(order) {
   numbers_ = AlignedBuffer<Bfloat16>(panels_ * in * kPanel);
   fill(row, bias);
@@ -301,8 +305,10 @@ std::int64_t PackedWeight::bytes() const {
 
 void PackedWeight::copy_column(std::int64_t k, float* out) const {
   const auto as_float = [](auto number) {
-    if constexpr (std::is_same_v<decltype(number), float>) return number;
-    else return std::bit_cast<float>(static_cast<std::uint32_t>(number) << 16);
+    if constexpr (std::is_same_v<decltype(number), float>)
+      return number;
+    else
+      return std::bit_cast<float>(static_cast<std::uint32_t>(number) << 16);
   };
   std::visit(
       [&](const auto& numbers) {
@@ -323,8 +329,7 @@ void multiply_small(const SmallProduct& product, Into into) {
     for_each_tile(product.rows, set.most_rows, [&](std::int64_t row, std::int64_t n) {
       set.of_rows[static_cast<std::size_t>(n - 1)](product.a + row * product.a_stride, product.a_stride,
                                                    product.b + column, product.b_stride, product.inner,
-                                                   product.c + row * product.c_stride + column, product.c_stride,
-                                                   into);
+                                                   product.c + row * product.c_stride + column, product.c_stride, into);
     });
   }
 }

@@ -103,7 +103,8 @@ struct Product {
 
 void multiply(const Product& product, int threads);
 
-/// c (+)= a @ b of plain f32 matrices, b read 32 columns at a time: rows of b need 31 readable numbers behind `columns`.
+/// c (+)= a @ b of plain f32 matrices, b read 32 columns at a time: rows of b need 31 readable numbers behind
+/// `columns`.
 struct SmallProduct {
   const float* a;  ///< [rows, inner]
   std::int64_t a_stride, rows, inner;

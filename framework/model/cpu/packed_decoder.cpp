@@ -61,18 +61,17 @@ at::Tensor per_head(const Norm& norm, std::int64_t heads, std::int64_t head_dim)
 }
 
 PackedLayer pack_layer(const ArchSpec& arch, const LayerWeights& weights) {
-  PackedLayer layer{
-      as_floats(weights.attention_norm),
-      as_floats(weights.mlp_norm),
-      pack({weights.q}),
-      pack({weights.k, weights.v}),
-      pack({weights.o}),
-      arch.gated_mlp ? pack({weights.gate, weights.up}, PanelOrder::gated) : pack({weights.up}),
-      pack({weights.down}),
-      per_head(weights.q_norm, arch.H, arch.head_dim),
-      per_head(weights.k_norm, arch.kv_heads, arch.head_dim)};
-  for (const Linear* part : {&weights.q, &weights.k, &weights.v, &weights.o, &weights.gate, &weights.up,
-                             &weights.down}) {
+  PackedLayer layer{as_floats(weights.attention_norm),
+                    as_floats(weights.mlp_norm),
+                    pack({weights.q}),
+                    pack({weights.k, weights.v}),
+                    pack({weights.o}),
+                    arch.gated_mlp ? pack({weights.gate, weights.up}, PanelOrder::gated) : pack({weights.up}),
+                    pack({weights.down}),
+                    per_head(weights.q_norm, arch.H, arch.head_dim),
+                    per_head(weights.k_norm, arch.kv_heads, arch.head_dim)};
+  for (const Linear* part :
+       {&weights.q, &weights.k, &weights.v, &weights.o, &weights.gate, &weights.up, &weights.down}) {
     release_pages(part->weight);
   }
   return layer;
@@ -152,8 +151,14 @@ void PackedDecoder::run_layer(std::int64_t l, const RaggedBatch& batch, const La
   float* kv = work.kv.reserve(batch.tokens * kv_stride);
   normalize(weights.attention_norm, {x, D_stride, batch.tokens}, {normed, D_stride, batch.tokens});
   multiply({normed, D_stride, batch.tokens, weights.kv, kv, kv_stride}, 1);
-  prepare_heads({{kv, kv_stride, batch.tokens}, arch_.kv_heads, arch_.head_dim, data_or_null(weights.k_norm), eps,
-                 data_or_null(cos_), data_or_null(sin_), positions_of(batch, work)});
+  prepare_heads({{kv, kv_stride, batch.tokens},
+                 arch_.kv_heads,
+                 arch_.head_dim,
+                 data_or_null(weights.k_norm),
+                 eps,
+                 data_or_null(cos_),
+                 data_or_null(sin_),
+                 positions_of(batch, work)});
   if (probe != nullptr) probe->keys_values(batch, kv, kv_stride);
   if (tail != nullptr) {
     keep_tail(batch, *tail, x, D_stride, D);
@@ -163,8 +168,14 @@ void PackedDecoder::run_layer(std::int64_t l, const RaggedBatch& batch, const La
   const std::int64_t n = queries.tokens;
   float* q = work.q.reserve(n * q_stride);
   multiply({normed, D_stride, n, weights.q, q, q_stride}, 1);
-  prepare_heads({{q, q_stride, n}, arch_.H, arch_.head_dim, data_or_null(weights.q_norm), eps, data_or_null(cos_),
-                 data_or_null(sin_), positions_of(queries, work)});
+  prepare_heads({{q, q_stride, n},
+                 arch_.H,
+                 arch_.head_dim,
+                 data_or_null(weights.q_norm),
+                 eps,
+                 data_or_null(cos_),
+                 data_or_null(sin_),
+                 positions_of(queries, work)});
   attend_rows(batch, prefix, queries, work);
   multiply({work.attended.data(), q_stride, n, weights.o, x, D_stride, Finish::add}, 1);
   normalize(weights.mlp_norm, {x, D_stride, n}, {normed, D_stride, n});
@@ -175,8 +186,8 @@ void PackedDecoder::run_layer(std::int64_t l, const RaggedBatch& batch, const La
   multiply({neurons, M_stride, n, weights.down, x, D_stride, Finish::add}, 1);
 }
 
-void PackedDecoder::attend_rows(const RaggedBatch& batch, const LayerPrefix* prefix,
-                                const RaggedBatch& queries, Workspace& work) const {
+void PackedDecoder::attend_rows(const RaggedBatch& batch, const LayerPrefix* prefix, const RaggedBatch& queries,
+                                Workspace& work) const {
   const std::int64_t width = arch_.head_dim, kv_width = arch_.kv_heads * width, group = arch_.H / arch_.kv_heads;
   const std::int64_t kv_stride = padded(2 * kv_width), q_stride = padded(arch_.H * width);
   float* out = work.attended.reserve(queries.tokens * q_stride);
@@ -195,9 +206,16 @@ void PackedDecoder::attend_rows(const RaggedBatch& batch, const LayerPrefix* pre
                   prefix->values_stride, row.first};
       }
       for (std::int64_t head = g * group; head < (g + 1) * group; ++head) {
-        attend({width, query.n, work.q.data() + query.offset * q_stride + head * width, q_stride, before,
-                {keys, keys_stride, kv + kv_width, kv_stride, row.n}, row.n - query.n, 1,
-                out + query.offset * q_stride + head * width, q_stride},
+        attend({width,
+                query.n,
+                work.q.data() + query.offset * q_stride + head * width,
+                q_stride,
+                before,
+                {keys, keys_stride, kv + kv_width, kv_stride, row.n},
+                row.n - query.n,
+                1,
+                out + query.offset * q_stride + head * width,
+                q_stride},
                work.attention);
       }
     }

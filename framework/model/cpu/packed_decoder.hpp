@@ -18,7 +18,7 @@ namespace neurosweep::cpu {
 
 /// One layer's weights as the CPU's products read them.
 struct PackedLayer {
-  Norm attention_norm, mlp_norm;  ///< f32
+  Norm attention_norm, mlp_norm;    ///< f32
   PackedWeight q, kv, o, up, down;  ///< up: gates beside ups where the MLP is gated
   at::Tensor q_norm, k_norm;        ///< [heads, head_dim] f32, or undefined
 };

@@ -86,8 +86,7 @@ NS_INLINE void add_rows_body(const Rows& x, const Rows& y, std::int64_t width) {
 NS_FOR_EACH_SET(rms_norm, (const Rows& x, const float* weight, std::int64_t width, float eps, const Rows& out),
                 (x, weight, width, eps, out))
 NS_FOR_EACH_SET(layer_norm,
-                (const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps,
-                 const Rows& out),
+                (const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps, const Rows& out),
                 (x, weight, bias, width, eps, out))
 NS_FOR_EACH_SET(prepare_heads, (const Heads& heads), (heads))
 NS_FOR_EACH_SET(add_rows, (const Rows& x, const Rows& y, std::int64_t width), (x, y, width))
@@ -98,8 +97,7 @@ void rms_norm(const Rows& x, const float* weight, std::int64_t width, float eps,
   NS_RUN_BEST(rms_norm(x, weight, width, eps, out))
 }
 
-void layer_norm(const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps,
-                const Rows& out) {
+void layer_norm(const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps, const Rows& out) {
   NS_RUN_BEST(layer_norm(x, weight, bias, width, eps, out))
 }
 

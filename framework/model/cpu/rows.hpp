@@ -23,11 +23,11 @@ void layer_norm(const Rows& x, const float* weight, const float* bias, std::int6
 
 /// Heads of queries or keys, made ready for attention in place.
 struct Heads {
-  Rows tokens;                    ///< each token holds [heads, head_dim] from its start
+  Rows tokens;  ///< each token holds [heads, head_dim] from its start
   std::int64_t heads, head_dim;
-  const float* norm;              ///< [heads, head_dim] weights of an RMSNorm over head_dim, or null
+  const float* norm;  ///< [heads, head_dim] weights of an RMSNorm over head_dim, or null
   float eps;
-  const float *cos, *sin;         ///< [context, head_dim / 2] of the rotation of (first half, second half) pairs, or null
+  const float *cos, *sin;  ///< [context, head_dim / 2] of the rotation of (first half, second half) pairs, or null
   const std::int64_t* positions;  ///< [tokens] which row of cos and sin a token uses
 };
 void prepare_heads(const Heads& heads);

@@ -10,30 +10,38 @@
 #if defined(__x86_64__)
 #define NS_V4 [[gnu::target("arch=x86-64-v4")]]
 #define NS_V3 [[gnu::target("arch=x86-64-v3")]]
-#define NS_RUN_BEST(call)                                 \
-  switch (::neurosweep::cpu::instruction_set()) {         \
-    case ::neurosweep::cpu::InstructionSet::v4:           \
-      return v4::call;                                    \
-    case ::neurosweep::cpu::InstructionSet::v3:           \
-      return v3::call;                                    \
-    case ::neurosweep::cpu::InstructionSet::plain:        \
-      return plain::call;                                 \
+#define NS_RUN_BEST(call)                          \
+  switch (::neurosweep::cpu::instruction_set()) {  \
+    case ::neurosweep::cpu::InstructionSet::v4:    \
+      return v4::call;                             \
+    case ::neurosweep::cpu::InstructionSet::v3:    \
+      return v3::call;                             \
+    case ::neurosweep::cpu::InstructionSet::plain: \
+      return plain::call;                          \
   }
-#define NS_FOR_EACH_SET(name, parameters, arguments)      \
-  namespace v4 {                                          \
-  NS_V4 void name parameters { name##_body arguments; }   \
-  }                                                       \
-  namespace v3 {                                          \
-  NS_V3 void name parameters { name##_body arguments; }   \
-  }                                                       \
-  namespace plain {                                       \
-  void name parameters { name##_body arguments; }         \
+#define NS_FOR_EACH_SET(name, parameters, arguments) \
+  namespace v4 {                                     \
+  NS_V4 void name parameters {                       \
+    name##_body arguments;                           \
+  }                                                  \
+  }                                                  \
+  namespace v3 {                                     \
+  NS_V3 void name parameters {                       \
+    name##_body arguments;                           \
+  }                                                  \
+  }                                                  \
+  namespace plain {                                  \
+  void name parameters {                             \
+    name##_body arguments;                           \
+  }                                                  \
   }
 #else
 #define NS_RUN_BEST(call) return plain::call;
-#define NS_FOR_EACH_SET(name, parameters, arguments)      \
-  namespace plain {                                       \
-  void name parameters { name##_body arguments; }         \
+#define NS_FOR_EACH_SET(name, parameters, arguments) \
+  namespace plain {                                  \
+  void name parameters {                             \
+    name##_body arguments;                           \
+  }                                                  \
   }
 #endif
 

@@ -23,8 +23,8 @@ struct Inputs {
   at::Tensor attend() const {
     cpu::AttentionScratch scratch;
     at::Tensor out = at::full({T, head_dim}, 7.0F);
-    cpu::attend({head_dim, T, q.const_data_ptr<float>(), head_dim, segment(0, P, prefix_keys),
-                 segment(P, T, own_keys), 0, 1, out.mutable_data_ptr<float>(), head_dim},
+    cpu::attend({head_dim, T, q.const_data_ptr<float>(), head_dim, segment(0, P, prefix_keys), segment(P, T, own_keys),
+                 0, 1, out.mutable_data_ptr<float>(), head_dim},
                 scratch);
     return out;
   }
@@ -95,9 +95,9 @@ TEST(CpuAttention, HeadsOfOneTokenSeeTheSameKeys) {
 
   cpu::attend({24, 3, q.const_data_ptr<float>(), 24, {}, own, 8, 0, together.mutable_data_ptr<float>(), 24}, scratch);
   for (std::int64_t h = 0; h < 3; ++h) {
-    cpu::attend({24, 1, q.const_data_ptr<float>() + h * 24, 24, {}, own, 8, 1,
-                 alone.mutable_data_ptr<float>() + h * 24, 24},
-                scratch);
+    cpu::attend(
+        {24, 1, q.const_data_ptr<float>() + h * 24, 24, {}, own, 8, 1, alone.mutable_data_ptr<float>() + h * 24, 24},
+        scratch);
   }
 
   expect_same_bits(together, alone);

@@ -77,7 +77,8 @@ TEST(CpuProduct, EqualsTheLinearMapForOddShapesAndBothTypes) {
 }
 
 TEST(CpuProduct, ActivatesAndMultipliesGatesWithUps) {
-  for (const auto kind : {ActivationKind::silu, ActivationKind::gelu_tanh, ActivationKind::gelu, ActivationKind::relu}) {
+  for (const auto kind :
+       {ActivationKind::silu, ActivationKind::gelu_tanh, ActivationKind::gelu, ActivationKind::relu}) {
     const Map gated(2 * 50, 24, at::kFloat, PanelOrder::gated), plain(50, 24, at::kFloat, PanelOrder::plain);
     const at::Tensor x = at::randn({9, 24}, gated.random), start = at::zeros({9, 50});
 
