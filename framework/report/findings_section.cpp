@@ -48,6 +48,18 @@ void write_set_findings(std::ostream& out, const Database& db) {
   }
 }
 
+/// One line for each set search: how few neurons have the stated share, and what they have on held-out items.
+void write_minimal_findings(std::ostream& out, const Database& db) {
+  for (const SetSearchRow& row : db.select<SetSearchRow>("ORDER BY experiment, model, task")) {
+    out << fmt::format(
+        "- **{}**, experiment {}, task {}: {} of {} critical neurons, suppressed together, have {} of the effect of "
+        "all "
+        "({}) on {} held-out items; {} was wanted.\n",
+        row.model, row.experiment, row.task, row.size, row.n_candidates, percent_text(row.proof_share),
+        interval_text(row.share_low, row.share_high, percent_text), row.n_proof, percent_text(row.target_share));
+  }
+}
+
 }  // namespace
 
 void write_findings(std::ostream& out, const Database& db) {
@@ -58,6 +70,7 @@ void write_findings(std::ostream& out, const Database& db) {
          "`results.db`; `neurosweep query` opens it.\n\n";
   write_neuron_findings(out, db);
   write_set_findings(out, db);
+  write_minimal_findings(out, db);
   out << '\n';
 }
 

@@ -15,6 +15,7 @@ void write_report(std::ostream& out, const Database& db) {
   write_contrast(out, db);
   write_neurons(out, db);
   write_sets(out, db);
+  write_minimal_sets(out, db);
   write_failures(out, db);
 }
 

@@ -14,6 +14,7 @@ void write_traces(std::ostream& out, const Database& db);
 void write_contrast(std::ostream& out, const Database& db);
 void write_neurons(std::ostream& out, const Database& db);
 void write_sets(std::ostream& out, const Database& db);
+void write_minimal_sets(std::ostream& out, const Database& db);
 void write_failures(std::ostream& out, const Database& db);
 
 }  // namespace neurosweep

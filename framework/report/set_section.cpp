@@ -117,8 +117,9 @@ void write_power(std::ostream& out, const Database& db, const std::string& exper
 /// Items that chose the neurons and also test them make the test too favourable.
 void write_reuse(std::ostream& out, const Database& db, const std::string& experiment) {
   Statement count = db.connection().prepare(
-      "SELECT count(*), total((model, task, item) IN (SELECT model, task, item FROM effect_block UNION SELECT model, "
-      "task, item FROM activation_mean JOIN trace USING (round_id, unit, seq))) FROM (SELECT DISTINCT model, task, "
+      "SELECT count(*), total((model, task, item) IN (SELECT model, task, item FROM effect_block JOIN round USING "
+      "(round_id) WHERE kind <> 'minimize' UNION SELECT model, task, item FROM activation_mean JOIN trace USING "
+      "(round_id, unit, seq))) FROM (SELECT DISTINCT model, task, "
       "item FROM outcome JOIN round USING (round_id) WHERE experiment = ?)");
   count.bind(1, experiment);
   count.step();

@@ -221,6 +221,39 @@ RankTableSpec table_spec(const std::string& task, std::int64_t top) {
   return spec;
 }
 
+/// A search that left 2 of 3 candidates, one of them pruned later, with a synergistic and a plain pair.
+void add_minimal_set(SyntheticStore& store) {
+  replace_derived(store.db(), "minimize",
+                  std::vector<MinimalSetRow>{{"minimize", "tiny", "*", 1, 0, 1, 1, -6, -6, 0.6, 1, -5},
+                                             {"minimize", "tiny", "*", 2, 1, 2, 3, -1, -3, 0.9, 1, -3},
+                                             {"minimize", "tiny", "*", 3, 1, 3, 2, -2, -0.5, 0.95, 0, std::nullopt}});
+  replace_derived(store.db(), "minimize", std::vector<SetSearchRow>{{"minimize", "tiny", "*",  "reasoning_logprob",
+                                                                     3,          0.9,    2,    16,
+                                                                     12,         4,      -10,  0.9,
+                                                                     24,         -9,     -7.2, 0.8,
+                                                                     0.75,       0.85,   5,    -0.1,
+                                                                     -0.3,       0.001}});
+  replace_derived(
+      store.db(), "minimize",
+      std::vector<PairInteractionRow>{{"minimize", "tiny", "*", 0, 1, 1, 2, 24, -6, -1, -9, -2, -3, -1, 0.001, 0.002},
+                                      {"minimize", "tiny", "*", 0, 1, 1, 3, 24, -6, -2, -8, 0, -0.1, 0.1, 0.9, 0.9}});
+}
+
+TEST(Report, ShowsMinimalSetsWithTheirHeldOutShareAndPairs) {
+  SyntheticStore store;
+  add_minimal_set(store);
+
+  const std::string report = report_of(store);
+
+  EXPECT_THAT(report, HasSubstr("2 of 3 critical neurons, suppressed together, have 80.0 % of the effect of all"));
+  EXPECT_THAT(report, HasSubstr("## Minimal sets (experiment minimize)"));
+  EXPECT_THAT(report, HasSubstr("| 80.0 % | 75.0 % to 85.0 % | does not hold |"));
+  EXPECT_THAT(report, HasSubstr("| 1.3 | 2 | -2 | -0.5 | 95.0 % | pruned |"));
+  EXPECT_THAT(report, HasSubstr("Pairs: 2 measured on the held-out items, 1 with an interaction"));
+  EXPECT_THAT(report, HasSubstr("| 0.1 + 1.2 | -7 | -9 | -2 |"));
+  EXPECT_THAT(report, Not(HasSubstr("0.1 + 1.3")));
+}
+
 TEST(RankTable, ListsCandidatesInRankOrderUpToTop) {
   SyntheticStore store;
   add_sweep(store);
