@@ -84,7 +84,7 @@ std::pair<double, double> normal_signed_rank_tails(const std::vector<double>& ra
     variance += rank * rank / 4;  // conditional on the mid-ranks, so ties are accounted for
   }
   const double sd = std::sqrt(variance);
-  return {1 - upper_normal((w + 0.5 - mean) / sd), upper_normal((w - 0.5 - mean) / sd)};
+  return {upper_normal((mean - w - 0.5) / sd), upper_normal((w - 0.5 - mean) / sd)};
 }
 
 std::vector<double> resampled_means(std::span<const double> x, const BootstrapSpec& spec) {

@@ -93,6 +93,19 @@ TEST(SignedRank, NormalTailContinuesTheExactOne) {
   EXPECT_NEAR(normal, exact, 0.15 * exact);
 }
 
+TEST(SignedRank, FarTailsAreSmallAndNotZero) {
+  std::vector<double> x;
+  for (int i = 1; i <= 120; ++i) x.push_back(i);
+
+  const double above = wilcoxon_signed_rank(x, Tail::greater).p;
+  for (double& value : x) value = -value;
+  const double below = wilcoxon_signed_rank(x, Tail::less).p;
+
+  EXPECT_DOUBLE_EQ(above, below);
+  EXPECT_GT(below, 1e-22);
+  EXPECT_LT(below, 1e-20);
+}
+
 TEST(SignedRank, OfZerosIsOne) {
   EXPECT_EQ(wilcoxon_signed_rank(std::vector<double>{0, 0}, Tail::less).p, 1);
 }
