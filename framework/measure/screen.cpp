@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
-#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -11,6 +10,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
+#include "framework/measure/layer_edit.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/torch_errors.hpp"
 
@@ -19,44 +19,6 @@ namespace neurosweep {
 namespace {
 
 constexpr std::int64_t kTokensPerGraph = 512;
-
-/// What a screen edits: every neuron of a layer at the span's fed positions.
-struct LayerEdit {
-  const KindInfo& kind;
-  at::Tensor values;  ///< [L, M] or [1, 1] f32
-  std::int64_t begin, count;
-
-  /// Edited minus given activations. a [..., T, M] -> [..., count, M] f32
-  at::Tensor change(LayerIndex layer, const at::Tensor& a) const {
-    const at::Tensor before = a.detach().narrow(-2, begin, count);
-    at::Tensor after = before.clone();
-    kind.apply(after, values[values.size(0) > 1 ? to_int(layer) : 0]);
-    return after.to(at::kFloat) - before.to(at::kFloat);
-  }
-};
-
-/// First and number of the span's positions among T fed ones; see InterventionSet.
-std::pair<std::int64_t, std::int64_t> fed_positions(Span span, std::int64_t prompt_length, std::int64_t T) {
-  const std::int64_t begin = span == Span::generated ? prompt_length : span == Span::last ? prompt_length - 1 : 0;
-  const std::int64_t end = span == Span::prompt || span == Span::last ? prompt_length : T;
-  if (begin >= end) throw input_error("the span {} covers no fed position of the text", span_name(span));
-  return {begin, end - begin};
-}
-
-at::Tensor values_tensor(std::span<const float> values, const ArchSpec& arch, const KindInfo& kind) {
-  if (!kind.needs_value) return at::zeros({1, 1});
-  const auto n = static_cast<std::int64_t>(values.size());
-  if (n != 1 && n != arch.L * arch.M) {
-    throw input_error("a screen by '{}' got {} values: expected 1, or one for each of the model's {} neurons",
-                      kind.name, n, arch.L * arch.M);
-  }
-  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  if (bad != values.end()) {
-    throw input_error("a screen's value {} is {}: expected a finite number", bad - values.begin(), *bad);
-  }
-  const at::Tensor flat = at::tensor(at::ArrayRef<float>(values.data(), values.size()), at::kFloat);
-  return n == 1 ? flat.view({1, 1}) : flat.view({arch.L, arch.M});
-}
 
 /// Keeps what the edit would change in every layer of one sequence.
 class ChangeRecorder final : public ActivationHook {
@@ -193,11 +155,9 @@ ScreenEffects screen_effects(const Decoder& decoder, const ReferenceText& text, 
                              std::span<const float> values, Span span, std::int64_t steps) {
   if (steps < 1) throw input_error("a screen needs at least 1 step, found {}", steps);
   const ArchSpec& arch = decoder.arch();
-  const KindInfo& info = kind_info(kind);
   return guard_torch("screening", [&] {
     const ScoredText scored(decoder, text);
-    const auto [begin, count] = fed_positions(span, text.prompt_length, scored.T());
-    const LayerEdit edit{info, values_tensor(values, arch, info).to(decoder.device()), begin, count};
+    const LayerEdit edit = make_layer_edit(decoder, kind, values, span, text.prompt_length, scored.T());
     Sums sums;
     at::Tensor logprobs;
     if (steps == 1) {
