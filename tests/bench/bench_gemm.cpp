@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/headeronly/version.h>
 
 #include "framework/base/error.hpp"
 #include "framework/config/cli.hpp"
@@ -21,7 +22,7 @@ struct Rate {
   double mean = 0;  ///< GFLOP/s over all repetitions
 };
 
-/// Repeats y = x w^T ([rows, in] by [out, in]), or x w when `w` is [in, out], for `seconds`.
+/// Repeats y = x w for `seconds`, once at least; x is [rows, in], w [in, out] or the view of a stored [out, in].
 Rate measure_product(std::int64_t rows, std::int64_t in, std::int64_t out, const at::Tensor& w, double seconds) {
   const at::Tensor x = at::ones({rows, in});
   at::Tensor y = at::empty({rows, out});
@@ -29,14 +30,14 @@ Rate measure_product(std::int64_t rows, std::int64_t in, std::int64_t out, const
   const double gflop = 2e-9 * static_cast<double>(rows * in * out);
   double best = 1e30, total = 0;
   std::int64_t repeats = 0;
-  while (total < seconds) {
+  do {
     const auto begin = Clock::now();
     at::mm_out(y, x, w);
     const double took = std::chrono::duration<double>(Clock::now() - begin).count();
     best = std::min(best, took);
     total += took;
     ++repeats;
-  }
+  } while (total < seconds);
   return {gflop / best, gflop * static_cast<double>(repeats) / total};
 }
 
@@ -82,7 +83,8 @@ int run_gemm(const std::vector<std::string>& words) {
   if (threads < 1 || rows < 1) throw input_error("--threads and --rows must be at least 1");
   at::set_num_threads(static_cast<int>(threads));
   const Rate pulse = measure_product(1024, 512, 1536, at::ones({512, 1536}), seconds);
-  Json result = {{"threads", threads}, {"pulse_gflops", pulse.mean}, {"pulse_best_gflops", pulse.best}};
+  Json result = {
+      {"threads", threads}, {"torch", TORCH_VERSION}, {"pulse_gflops", pulse.mean}, {"pulse_best_gflops", pulse.best}};
   if (!model.empty()) result["model"] = model_products(read_arch(model), rows, seconds);
   std::cout << json_text(result) << '\n';
   return 0;

@@ -1,4 +1,6 @@
-// Times the parts of a study on the bundled small reasoner, one thread: ./dev bench [--benchmark_filter=...]
+// Times the parts of a study on the bundled small reasoner, one thread: neurosweep_bench [--benchmark_filter=...]
+#include <cstdlib>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -22,6 +24,14 @@ void bench_load(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(load_decoder(kModel).arch().L);
 }
 BENCHMARK(bench_load)->Unit(benchmark::kMillisecond);
+
+/// The checkpoint folder that NEUROSWEEP_BENCH_MODEL names.
+void bench_load_model(benchmark::State& state) {
+  const char* model = std::getenv("NEUROSWEEP_BENCH_MODEL");
+  if (!model) return state.SkipWithError("NEUROSWEEP_BENCH_MODEL is not set");
+  for (auto _ : state) benchmark::DoNotOptimize(load_decoder(model).arch().L);
+}
+BENCHMARK(bench_load_model)->Unit(benchmark::kMillisecond);
 
 void bench_tokenize(benchmark::State& state) {
   const Tokenizer tokenizer = Tokenizer::load(kModel);
@@ -66,7 +76,7 @@ BENCHMARK(bench_generate)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
 
 /// Units of one 512-arm effect block written to a shard and merged; items_per_second = units a second.
 void bench_store(benchmark::State& state) {
-  constexpr int kUnits = 500;
+  constexpr int kUnits = 500, kArms = 512;
   for (auto _ : state) {
     const testing::TempDir dir;
     StudyIdentity identity;
@@ -79,8 +89,8 @@ void bench_store(benchmark::State& state) {
     for (int unit = 0; unit < kUnits; ++unit) {
       EffectBlockRow block;
       block.model = block.task = block.item = block.metric = "x";
-      block.n = 512;
-      block.effects.resize(512, 0.5f);
+      block.n = kArms;
+      block.effects.resize(kArms, 0.5f);
       UnitRows rows;
       rows.add(std::move(block));
       shard.append(0, unit, "unit", std::move(rows), 0.1);
@@ -89,6 +99,7 @@ void bench_store(benchmark::State& state) {
     benchmark::DoNotOptimize(merge_shards(dir.path().string()).units_added);
   }
   state.SetItemsProcessed(state.iterations() * kUnits);
+  state.SetBytesProcessed(state.iterations() * kUnits * kArms * static_cast<std::int64_t>(sizeof(float)));
 }
 BENCHMARK(bench_store)->Unit(benchmark::kMillisecond);
 
