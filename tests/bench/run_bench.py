@@ -57,7 +57,7 @@ class Bench:
             if not os.path.exists(path):
                 raise machine.BenchError(f"{path} is missing: run ./dev build, or give --build DIR")
         self.peers = peers.Peers(args.peers, self.work)
-        self.facts = machine.facts(ROOT)
+        self.facts, self.layer_rate = machine.facts(ROOT), 0.0
         self.facts["torch"] = json.loads(machine.output_of([self.program("neurosweep_bench_gemm"), "--seconds", "0"]))[
             "torch"]
 
@@ -69,6 +69,12 @@ class Bench:
 
     def pulse(self):
         return machine.gemm_rate(self.program("neurosweep_bench_gemm"), self.threads)
+
+    def measure_layer_rate(self):
+        """Keeps the best GFLOP/s seen for the products of the 54M model's layers."""
+        command = [self.program("neurosweep_bench_gemm"), "--threads", str(self.threads), "--model",
+                   self.peers.model(peers.MODELS[0])]
+        self.layer_rate = max(self.layer_rate, json.loads(machine.output_of(command))["model"]["layer_best_gflops"])
 
     def compile_cache(self):
         return {"TORCHINDUCTOR_CACHE_DIR": self.file("inductor")}
@@ -127,6 +133,7 @@ def write_json(bench, rows, checks):
     path = bench.file("results.json")
     with open(path, "w") as file:
         json.dump({"facts": bench.facts, "threads": bench.threads, "rounds": bench.rounds, "quick": bench.quick,
+                   "layer_gemm_gflops": bench.layer_rate,
                    "requirements": [vars(check) for check in checks],
                    "rows": [{"section": r.section, "name": r.name, "skip": r.skip, "failure": r.failure,
                              "runs": r.runs} for r in rows]}, file, indent=1)
@@ -151,6 +158,7 @@ def main(words):
     if args.list:
         return 0
     for number in range(bench.rounds):
+        bench.measure_layer_rate()
         run_round(bench, rows, number, args)
     checks = report.write_results(bench, rows, args.out)
     for check in checks:

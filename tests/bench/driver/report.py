@@ -82,7 +82,7 @@ def sweep_section(bench, rows, name, gaps):
 
 def skipped_section(rows):
     return "\n".join(f"- {row.name}: " + (f"skipped: {row.skip}" if row.skip else f"failed: {row.failure or 'not run'}")
-                     for row in rows) or "- nothing was asked for"
+                     for row in rows) or "- left out (--quick or --only)"
 
 
 def decode_section(rows):
@@ -165,8 +165,10 @@ def scaling_section(rows):
 
 
 def race_section(rows):
-    lines = []
-    for row in (row for row in rows if row.section == studies.RACE):
+    mine, lines = [row for row in rows if row.section == studies.RACE], []
+    if not any(row.runs for row in mine):
+        return skipped_section(mine)
+    for row in mine:
         if not row.runs:
             lines.append(absent(row, 6))
             continue
@@ -195,8 +197,11 @@ def bf16_section(rows):
 
 
 def plan_section(rows):
+    mine = [row for row in rows if row.section == studies.PLAN]
+    if not any(row.runs for row in mine):
+        return skipped_section(mine)
     lines = [[row.name, number(row.median("planned")), number(row.median("wall_seconds")), disturbance(row)]
-             if row.runs else absent(row, 2) for row in rows if row.section == studies.PLAN]
+             for row in mine if row.runs]
     return table(["study", "seconds by plan", "seconds of the run", "others' cores"], lines)
 
 
@@ -210,7 +215,8 @@ def write_results(bench, rows, path):
         f"- machine: {f['cpu']} ({f['instructions']}), {f['cores']} cores, {f['memory_gib']} GiB, {f['date']}\n"
         f"- commit {f['commit']}; torch {f['torch']}; {bench.threads} threads for everyone; {bench.rounds} rounds, "
         f"round-robin{'; a quick run' if bench.quick else ''}\n"
-        f"- fp32 GEMM rate around the runs: {spread(pulses)} GFLOP/s\n"
+        f"- fp32 GEMM rate around the runs (1024 x 512 by 512 x 1536): {spread(pulses)} GFLOP/s; best at the shapes of "
+        f"the 54M model's layers: {number(bench.layer_rate)} GFLOP/s\n"
         + (f"- {bench.peers.skip}: ours ran on random models of Llama type and the same sizes\n"
            if bench.peers.skip else "") +
         "- others' cores: what other programs used of the machine during a run; above 0.06 a two-thread figure is "
