@@ -1,0 +1,138 @@
+#include <signal.h>
+
+#include <chrono>
+#include <map>
+#include <sstream>
+
+#include <gmock/gmock.h>
+
+#include "tests/integration/study_fixture.hpp"
+
+namespace neurosweep {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::run_neurosweep;
+using testing::run_program;
+
+constexpr const char* kStudy = R"([study]
+name = "minimal"
+seed = 3
+
+[models.small]
+path = "{0}/reasoner-small"
+
+[tasks.arith]
+file = "{1}"
+target = "{{reasoning}}\nA: {{answer}}"
+grader = "after"
+
+[tasks.sort]
+file = "{0}/tasks/sort.jsonl"
+target = "{{reasoning}}\nA: {{answer}}"
+grader = "after"
+
+[[experiment]]
+kind = "trace"
+items = 8
+attempts = 6
+items_per_unit = 8
+
+[[experiment]]
+kind = "identify"
+from = "trace"
+top = 60
+polarity = false
+
+[[experiment]]
+kind = "minimize"
+from = "identify"
+top = 60
+share = 0.99
+items = 3
+proof_items = 4
+random_sets = 3
+pairs = 4
+sets_per_unit = 8
+)";
+
+class MinimizeTest : public testing::StudyTest {
+ protected:
+  std::string study_file(const std::string& arith = NS_SOURCE_DIR "/experiments/models/tasks/arith.jsonl") const {
+    testing::write_file(dir_.file("study.toml"), fmt::format(kStudy, NS_SOURCE_DIR "/experiments/models", arith));
+    return dir_.file("study.toml");
+  }
+
+  void run(const std::string& store, int ranks) const {
+    auto words = testing::mpirun_words(ranks);
+    for (const std::string& word : {std::string("run"), study_file(), std::string("--store"), store})
+      words.push_back(word);
+    const auto result = run_program(words);
+    ASSERT_EQ(result.status, 0) << result.err;
+  }
+
+  Json query(const std::string& store, const std::string& what) const {
+    const auto result = run_neurosweep({"query", store, what, "--json"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return parse_json(result.out, "query");
+  }
+};
+
+TEST_F(MinimizeTest, FindsASetThatHoldsItsShareAndCannotSpareAMember) {
+  run(store(), 1);
+
+  const Json searches = query(store(), "set_searches");
+  ASSERT_EQ(searches.size(), 1u);
+  const Json& found = searches[0];
+  EXPECT_EQ(found.at("n_candidates"), 60);
+  EXPECT_EQ(found.at("n_proof"), 8);
+  EXPECT_GE(found.at("search_share").get<double>(), 0.99);
+  const Json members = query(store(), "SELECT * FROM minimal_set WHERE kept ORDER BY order_no");
+  EXPECT_EQ(members.size(), found.at("size").get<std::size_t>());
+  const double full = query(store(), "SELECT search_full FROM set_search")[0].at("search_full").get<double>();
+  for (const Json& member : members) {
+    const double lost = member.at("loss").get<double>() / full;
+    EXPECT_LT(found.at("search_share").get<double>() - lost, 0.99) << member.dump();
+  }
+  EXPECT_EQ(query(store(), "pair_interactions").size(), 6u);
+  EXPECT_THAT(run_neurosweep({"report", store(), "--out", "-"}).out, HasSubstr("## Minimal sets"));
+}
+
+TEST_F(MinimizeTest, StoppedAgainAndAgainGivesTheStoreOfTwoRanks) {
+  run(store("two"), 2);
+  int status = exit_status::kCheckpointed;
+  for (int launch = 0; launch < 20 && status == exit_status::kCheckpointed; ++launch) {
+    testing::BackgroundProgram program({testing::neurosweep_path(), "run", study_file(), "--store", store("stopped")});
+    if (!program.finished_within(std::chrono::milliseconds(900 + 400 * launch))) program.signal_group(SIGUSR1);
+    status = program.wait();
+    if (status == 128 + SIGUSR1) status = exit_status::kCheckpointed;  // the signal came before the handler stood
+  }
+
+  ASSERT_EQ(status, 0);
+  EXPECT_EQ(sound_hash(store("stopped")), sound_hash(store("two")));
+  EXPECT_EQ(query(store("stopped"), "minimal_sets"), query(store("two"), "minimal_sets"));
+  EXPECT_EQ(query(store("stopped"), "set_searches"), query(store("two"), "set_searches"));
+}
+
+TEST_F(MinimizeTest, EndsWithOneClearLineWhereAnItemCannotBeMeasured) {
+  std::istringstream bundled(testing::read_file(NS_SOURCE_DIR "/experiments/models/tasks/arith.jsonl"));
+  std::string lines;
+  std::map<std::string, int> taken;
+  for (std::string line; std::getline(bundled, line);) {
+    const auto split = require<std::string>(parse_json(line, "line"), "split", "line");
+    if (++taken[split] <= (split == "identify" ? 20 : 2)) lines += line + '\n';
+  }
+  lines += R"({"id":"long","question":"calc:1+1","answer":"2","split":"validate","reasoning":")" +
+           std::string(4000, '7') + "\"}\n";
+  testing::write_file(dir_.file("arith.jsonl"), lines);
+
+  const auto result = run_neurosweep({"run", study_file(dir_.file("arith.jsonl")), "--store", store()});
+
+  EXPECT_EQ(result.status, exit_status::kFailedUnits) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("minimize: model 'small', task '*': "));
+  EXPECT_THAT(result.err, HasSubstr("effects of round 0 are missing"));
+  EXPECT_TRUE(query(store(), "set_searches").empty());
+}
+
+}  // namespace
+}  // namespace neurosweep
