@@ -54,7 +54,7 @@ def part_rows(bench):
     """Loading, tokenizer and store: our google-benchmark programs, and the peers' packages for the first two."""
     skip = bench.peers.skip
     tokenizer = os.path.join(bench.root, "experiments", "models", "reasoner-small")
-    env = {"NEUROSWEEP_BENCH_MODEL": bench.peers.model(peers.MODELS[0])}
+    env = {"NEUROSWEEP_BENCH_MODEL": bench.peers.model(peers.MODELS[0]), "OMP_NUM_THREADS": str(bench.threads)}
 
     def ours(stem):
         return [[bench.program("neurosweep_bench"), f"--benchmark_out={stem}.0.json", "--benchmark_out_format=json",
@@ -79,5 +79,5 @@ def part_rows(bench):
 
     rows = [Row(PARTS, "neurosweep", ours, read, None, 4 if bench.quick else 15, ours=True, env=env, rounds=2)]
     if not bench.quick:
-        rows.append(Row(PARTS, "transformers, tokenizers", peer, read_peer, skip, 10, rounds=2))
+        rows.append(Row(PARTS, "transformers, tokenizers", peer, read_peer, skip, 10, env=env, rounds=2))
     return rows

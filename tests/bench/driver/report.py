@@ -82,7 +82,7 @@ def sweep_section(bench, rows, name, gaps):
 
 def skipped_section(rows):
     return "\n".join(f"- {row.name}: " + (f"skipped: {row.skip}" if row.skip else f"failed: {row.failure or 'not run'}")
-                     for row in rows) or "- left out (--quick or --only)"
+                     for row in rows if not row.runs) or "- left out (--quick or --only)"
 
 
 def decode_section(rows):

@@ -74,7 +74,7 @@ def race_rows(bench):
 
 
 def plan_rows(bench):
-    """A sweep of every neuron of the large bundled reasoner on two items: time by `plan`, time of the run."""
+    """A sweep of every neuron of the large bundled reasoner on 20 items: time by `plan`, time of the run."""
     def study():
         models = os.path.join(bench.root, "experiments", "models")
         path = bench.file("plan/study.toml")
@@ -83,7 +83,7 @@ def plan_rows(bench):
                        f'path = {json.dumps(os.path.join(models, "reasoner-large"))}\n\n[tasks.arith]\n'
                        f'file = {json.dumps(os.path.join(models, "tasks", "arith.jsonl"))}\n'
                        'target = "{reasoning}\\nA: {answer}"\ngrader = "after"\n\n[[experiment]]\nkind = "sweep"\n'
-                       'name = "all"\nitems = 2\n')
+                       'name = "all"\nitems = 20\n')
         return path
 
     if bench.quick:
