@@ -44,8 +44,9 @@ struct MinimalSet {
 /// 2. Pruning leaves out the member whose loss is smallest while the share holds; where several could go, the largest
 ///    tried batch that can go together.
 ///
-/// In the result no single member can be left out. It need not be the smallest such set: two candidates that work only
-/// together look worthless to growth, which takes them last; pruning then drops what they make superfluous.
+/// A share may exceed 1: other candidates may work against the set. In the result no single member can be left out. It
+/// need not be the smallest such set: two candidates that work only together look worthless to growth, which takes them
+/// last; pruning then drops what they make superfluous.
 ///   source   Minoux 1978, "Accelerated greedy algorithms for maximizing submodular set functions"
 class SetSearch {
  public:

@@ -19,10 +19,10 @@ const char* verdict_text(const SetSearchRow& row) {
 
 void write_searches(std::ostream& out, const std::vector<SetSearchRow>& rows) {
   out << "How few neurons of the critical set have the stated share of its joint effect. The set was grown greedily "
-         "and "
-         "pruned on one part of the items until no neuron could go; smaller sets may exist. The share is then measured "
-         "again on held-out items: effect of the minimal set over effect of all candidates, with a 95 % bootstrap "
-         "interval over items. Searching flatters the share on its own items, so only the held-out share counts.\n\n";
+         "and pruned on one part of the items until no neuron could go; smaller sets may exist. The share is then "
+         "measured again on held-out items: effect of the minimal set over effect of all candidates, with a 95 % "
+         "bootstrap interval over items. Searching flatters the share on its own items, so only the held-out share "
+         "counts. More than 100 % means that suppressing the other candidates undoes some of the harm.\n\n";
   MarkdownTable table({"model", "task", "candidates", "minimal set", "share wanted", "share on search items",
                        "held-out items", "held-out share", "95 % interval", "the share"});
   for (const SetSearchRow& row : rows) {
@@ -36,8 +36,8 @@ void write_searches(std::ostream& out, const std::vector<SetSearchRow>& rows) {
 
 void write_against_random(std::ostream& out, const std::vector<SetSearchRow>& rows) {
   out << "Joint effects on the held-out items, natural logarithm. Random sets have as many neurons in every layer as "
-         "the "
-         "minimal set and none of the candidates; p is Wilcoxon's signed-rank test against their mean, by item.\n\n";
+         "the minimal set and none of the candidates; p is Wilcoxon's signed-rank test against their mean, by "
+         "item.\n\n";
   MarkdownTable table(
       {"model", "task", "all candidates", "minimal set", "random sets, mean", "random sets, worst", "p"});
   for (const SetSearchRow& row : rows) {
@@ -60,23 +60,22 @@ void write_members(std::ostream& out, const Database& db, const std::string& exp
   table.write(out);
 }
 
-void write_pairs(std::ostream& out, const Database& db, const std::string& experiment) {
-  auto rows = db.select<PairInteractionRow>("WHERE experiment = ? ORDER BY interaction", {experiment});
+void write_pairs(std::ostream& out, const Database& db, const SetSearchRow& search) {
+  auto rows = db.select<PairInteractionRow>("WHERE experiment = ? AND model = ? AND task = ? ORDER BY interaction",
+                                            {search.experiment, search.model, search.task});
   if (rows.empty()) return;
   const auto all = rows.size();
   std::erase_if(rows, [](const PairInteractionRow& row) { return row.q > kFdr; });
   out << fmt::format(
-      "Pairs: {} measured on the held-out items, {} with an interaction at a false discovery rate of 5 %. Interaction "
-      "= "
-      "joint effect minus the sum of the two alone: where suppression harms, negative pairs back each other up, "
-      "positive "
-      "ones do the same work twice.\n\n",
-      all, rows.size());
-  MarkdownTable table({"model", "task", "pair", "sum of both alone", "joint", "interaction", "95 % interval", "q"});
+      "Pairs of {}, task {}: {} measured on the held-out items, {} with an interaction at a false discovery rate of 5 "
+      "%. Interaction = joint effect minus the sum of the two alone: where suppression harms, negative pairs back each "
+      "other up, positive ones do the same work twice.\n\n",
+      search.model, search.task, all, rows.size());
+  MarkdownTable table({"pair", "sum of both alone", "joint", "interaction", "95 % interval", "q"});
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i >= kPairsShown && i + kPairsShown < rows.size()) continue;
     const PairInteractionRow& row = rows[i];
-    table.add({row.model, row.task, fmt::format("{}.{} + {}.{}", row.layer_a, row.neuron_a, row.layer_b, row.neuron_b),
+    table.add({fmt::format("{}.{} + {}.{}", row.layer_a, row.neuron_a, row.layer_b, row.neuron_b),
                plain_number(row.effect_a + row.effect_b), plain_number(row.effect_joint), plain_number(row.interaction),
                interval_text(row.ci_low, row.ci_high, plain_number), p_text(row.q)});
   }
@@ -94,7 +93,7 @@ void write_minimal_sets(std::ostream& out, const Database& db) {
     write_searches(out, rows);
     write_against_random(out, rows);
     write_members(out, db, experiment);
-    write_pairs(out, db, experiment);
+    for (const SetSearchRow& row : rows) write_pairs(out, db, row);
   }
 }
 

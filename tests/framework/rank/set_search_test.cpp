@@ -232,6 +232,13 @@ TEST(SetSearch, FindsAGainThatOnlyGrowsOnceItsPartnerIsIn) {
   EXPECT_THAT(kept(found), ElementsAre(0, 1, 2, 19)) << "all gains are fresh again at 2 members";
 }
 
+TEST(SetSearch, MayExplainMoreThanAllWhereOthersWorkAgainstIt) {
+  const MinimalSet found = find_set(3, 0.9, make_modular({5, -3, 1}));
+
+  EXPECT_THAT(kept(found), ElementsAre(0));
+  EXPECT_DOUBLE_EQ(found.share, 5.0 / 3);
+}
+
 TEST(SetSearch, ReportsGainsSharesAndLosses) {
   const MinimalSet found = find_set(3, 0.8, make_modular({6, 3, 1}));
 

@@ -249,7 +249,7 @@ TEST(Report, ShowsMinimalSetsWithTheirHeldOutShareAndPairs) {
   EXPECT_THAT(report, HasSubstr("## Minimal sets (experiment minimize)"));
   EXPECT_THAT(report, HasSubstr("| 80.0 % | 75.0 % to 85.0 % | does not hold |"));
   EXPECT_THAT(report, HasSubstr("| 1.3 | 2 | -2 | -0.5 | 95.0 % | pruned |"));
-  EXPECT_THAT(report, HasSubstr("Pairs: 2 measured on the held-out items, 1 with an interaction"));
+  EXPECT_THAT(report, HasSubstr("Pairs of tiny, task *: 2 measured on the held-out items, 1 with an interaction"));
   EXPECT_THAT(report, HasSubstr("| 0.1 + 1.2 | -7 | -9 | -2 |"));
   EXPECT_THAT(report, Not(HasSubstr("0.1 + 1.3")));
 }
