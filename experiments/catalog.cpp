@@ -4,6 +4,7 @@
 #include <array>
 
 #include "framework/base/error.hpp"
+#include "framework/base/memory.hpp"
 
 namespace neurosweep {
 
@@ -67,6 +68,28 @@ const Decoder& Workbench::decoder(const std::string& model) {
     loaded_ = model;
   }
   return *decoder_;
+}
+
+SweepLimits Workbench::sweep_limits(const std::string& model, std::int64_t rows) {
+  const std::string& memory = catalog_.study().settings.memory;
+  const Decoder& loaded = decoder(model);
+  if (memory.empty()) return {rows, 0};
+  try {
+    return limits_within(parse_bytes(memory), loaded, rows);
+  } catch (const Error& failure) {
+    throw Error(failure.kind(), fmt::format("[study] memory, model '{}': {}", model, failure.what()));
+  }
+}
+
+SweepLimits limits_within(std::int64_t memory, const Decoder& decoder, std::int64_t rows) {
+  if (!decoder.device().is_cpu()) return {rows, 0};
+  decoder.packed();
+  const std::int64_t resident = resident_bytes();
+  if (resident >= memory) {
+    throw input_error("{} are allowed, but the process with the loaded model already takes {}: allow more",
+                      bytes_text(memory), bytes_text(resident));
+  }
+  return {rows, memory - resident};
 }
 
 at::ScalarType parse_dtype(const std::string& name, const SourcePlace& place) {

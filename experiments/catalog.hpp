@@ -8,6 +8,7 @@
 
 #include "framework/config/study_spec.hpp"
 #include "framework/measure/reference_text.hpp"
+#include "framework/measure/suffix_sweep.hpp"
 #include "framework/model/arch.hpp"
 #include "framework/model/decoder.hpp"
 #include "framework/tasks/grader.hpp"
@@ -62,6 +63,10 @@ class Workbench {
   const Catalog& catalog() const { return catalog_; }
   /// Valid until another model is asked for.
   const Decoder& decoder(const std::string& model);
+  /// What sweeps of a model may hold at a time, by the study's `memory`: what the loaded model leaves of it.
+  ///   rows    arms in one batch, at most
+  ///   throws  Error{input}: the model leaves nothing
+  SweepLimits sweep_limits(const std::string& model, std::int64_t rows);
 
  private:
   const Catalog& catalog_;
@@ -69,6 +74,10 @@ class Workbench {
   std::string loaded_;
   std::optional<Decoder> decoder_;
 };
+
+/// Limits of a sweep in a process that holds `decoder` and may hold `memory` bytes in all.
+///   throws  Error{input}: the process already holds as much
+SweepLimits limits_within(std::int64_t memory, const Decoder& decoder, std::int64_t rows);
 
 /// float32, bfloat16 or float16. Throws Error{input} at `place` for anything else.
 at::ScalarType parse_dtype(const std::string& name, const SourcePlace& place);

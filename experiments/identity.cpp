@@ -11,7 +11,7 @@ namespace neurosweep {
 
 namespace {
 
-/// The study's tree without what does not change results: where files lie, and how long a unit may take.
+/// The study's tree without what does not change results: where files lie, how long a unit may take, and what memory.
 std::string meaning_hash(const StudySpec& study) {
   ConfigNode tree = study.tree;
   const auto drop = [](ConfigNode& node, const std::string& key) {
@@ -19,7 +19,10 @@ std::string meaning_hash(const StudySpec& study) {
     std::erase_if(table, [&](const auto& entry) { return entry.first == key; });
   };
   for (auto& [name, node] : std::get<ConfigTable>(tree.value)) {
-    if (name == "study") drop(node, "unit_deadline");
+    if (name == "study") {
+      drop(node, "unit_deadline");
+      drop(node, "memory");
+    }
     if (name != "models" && name != "tasks") continue;
     for (auto& [entry, table] : std::get<ConfigTable>(node.value)) drop(table, name == "models" ? "path" : "file");
   }

@@ -7,7 +7,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
-#include "framework/measure/joint_effects.hpp"
+#include "framework/measure/effects.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/set_search_proof.hpp"
 #include "framework/rank/stats.hpp"

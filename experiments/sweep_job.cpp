@@ -25,12 +25,13 @@ SweepJob read_sweep_job(const std::string& path) {
     read.foil = foil.front();
     job.prompts.push_back(std::move(read));
   }
+  const Span span = span_of(optional_or<std::string>(json, "span", "all", path));
   for (const Json& neuron : require<Json>(json, "neurons", path)) {
     const std::string origin = fmt::format("{}: neuron {}", path, job.neurons.size());
     const NeuronId id{LayerIndex(require<std::int64_t>(neuron, "layer", origin)),
                       NeuronIndex(require<std::int64_t>(neuron, "index", origin))};
     const auto value = static_cast<float>(optional_or<double>(neuron, "value", 0.0, origin));
-    job.neurons.push_back({id, InterventionKind::set, value, Span::all});
+    job.neurons.push_back({id, InterventionKind::set, value, span});
   }
   if (job.prompts.empty() || job.neurons.empty()) throw input_error("{}: no prompts, or no neurons", path);
   return job;
@@ -56,12 +57,12 @@ Scores score(const at::Tensor& logits, const SweepJob::Prompt& prompt) {
 
 }  // namespace
 
-JobEffects run_sweep_job(const Decoder& decoder, const SweepJob& job, std::int64_t rows) {
+JobEffects run_sweep_job(const Decoder& decoder, const SweepJob& job, const SweepLimits& limits) {
   const std::size_t P = job.prompts.size();
   JobEffects effects;
   effects.logprob.resize(job.neurons.size() * P);
   effects.logit_difference.resize(job.neurons.size() * P);
-  SuffixSweep sweep(decoder, rows);
+  SuffixSweep sweep(decoder, limits);
   for (std::size_t p = 0; p < P; ++p) {
     const SweepJob::Prompt& prompt = job.prompts[p];
     if (prompt.foil < 0 || prompt.foil >= decoder.arch().V) {

@@ -21,7 +21,7 @@ struct SweepJob {
 };
 
 /// Reads {"kind": "sweep", "name", "prompts": [{"context", "answer", "foil": [id]}], "neurons": [{"layer", "index",
-/// "value"}]}.
+/// "value"}], "span": "all" (default) or another span, "generated": the answer's tokens that are fed}.
 ///   throws  Error{input} with path and key
 SweepJob read_sweep_job(const std::string& path);
 
@@ -32,8 +32,8 @@ struct JobEffects {
   std::vector<double> clean_logprob;  ///< [prompts]
 };
 
-/// Runs a job; `rows` arms in one forward.
+/// Runs a job.
 ///   throws  Error{input}: a neuron or token outside the model
-JobEffects run_sweep_job(const Decoder& decoder, const SweepJob& job, std::int64_t rows);
+JobEffects run_sweep_job(const Decoder& decoder, const SweepJob& job, const SweepLimits& limits);
 
 }  // namespace neurosweep

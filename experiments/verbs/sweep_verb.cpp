@@ -13,6 +13,7 @@
 #include "experiments/sweep_job.hpp"
 #include "experiments/verbs/study_verbs.hpp"
 #include "framework/base/error.hpp"
+#include "framework/base/memory.hpp"
 #include "framework/config/cli.hpp"
 #include "framework/config/json.hpp"
 
@@ -67,7 +68,7 @@ void check_finite(const JobEffects& effects) {
 }  // namespace
 
 int run_sweep(const std::vector<std::string>& words) {
-  std::string model, job_path, out, summary_path;
+  std::string model, job_path, out, summary_path, memory, dtype = "float32";
   std::int64_t threads = 1, rows = 64;
   CommandLine line(
       "sweep --model DIR --job JOB.json --out EFFECTS.jsonl --summary S.json",
@@ -78,7 +79,9 @@ int run_sweep(const std::vector<std::string>& words) {
   line.option("out", out, "effects, JSON lines");
   line.option("summary", summary_path, "time, rate and memory as JSON (also printed)");
   line.option("threads", threads, "compute threads (default 1)");
-  line.option("rows", rows, "arms in one forward (default 64)");
+  line.option("rows", rows, "arms in one batch, at most (default 64)");
+  line.option("memory", memory, "most memory of the process, like 8GiB (default: what runs best)");
+  line.option("dtype", dtype, "of the weights: float32 (default), bfloat16 or float16");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
   if (model.empty() || job_path.empty()) throw input_error("--model DIR and --job JOB.json are needed");
   if (threads < 1) throw input_error("--threads must be at least 1, found {}", threads);
@@ -86,13 +89,14 @@ int run_sweep(const std::vector<std::string>& words) {
 
   const auto load_begin = Clock::now();
   const SweepJob job = read_sweep_job(job_path);
-  const Decoder decoder = load_decoder(model);
-  SuffixSweep(decoder, 1).baseline({job.prompts[0].context, 1, 1});
+  const Decoder decoder = load_decoder(model, {parse_dtype(dtype, {"--dtype", 0, 0}), at::kCPU});
+  const SweepLimits limits = memory.empty() ? SweepLimits{rows, 0} : limits_within(parse_bytes(memory), decoder, rows);
+  SuffixSweep(decoder, limits).baseline({job.prompts[0].context, 1, 1});
   const double load_seconds = seconds_since(load_begin);
   const double rss_after_load = peak_rss_mb();
   const rusage before = usage();
   const auto begin = Clock::now();
-  const JobEffects effects = run_sweep_job(decoder, job, rows);
+  const JobEffects effects = run_sweep_job(decoder, job, limits);
   const double seconds = seconds_since(begin);
   const rusage after = usage();
   check_finite(effects);
@@ -105,7 +109,7 @@ int run_sweep(const std::vector<std::string>& words) {
   }
   const auto interventions = static_cast<std::int64_t>(effects.logprob.size());
   const Json summary = {{"peer", "neurosweep"},
-                        {"settings", {{"rows", rows}}},
+                        {"settings", {{"rows", rows}, {"dtype", dtype}, {"memory", memory}}},
                         {"model", model},
                         {"job", job.name},
                         {"neurons", job.neurons.size()},

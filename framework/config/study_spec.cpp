@@ -5,6 +5,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
+#include "framework/base/memory.hpp"
 #include "framework/config/toml.hpp"
 
 namespace neurosweep {
@@ -90,6 +91,15 @@ void check_device(const std::string& device, const SourcePlace& place) {
   throw input_error("{}: 'device' in [study] must be auto, cpu or cuda, found '{}'", to_text(place), device);
 }
 
+void check_memory(const std::string& memory, const SourcePlace& place) {
+  if (memory.empty()) return;
+  try {
+    parse_bytes(memory);
+  } catch (const Error& failure) {
+    throw input_error("{}: 'memory' in [study]: {}", to_text(place), failure.what());
+  }
+}
+
 template <class Spec>
 const Spec& find_spec(const std::vector<Spec>& specs, const std::string& name, const char* what) {
   for (const auto& spec : specs) {
@@ -131,6 +141,7 @@ StudySpec read_study(const std::string& path, const std::vector<std::string>& se
   const TopLevel top = read_top_level(study.tree);
   read_keys(*top.study, "[study]", study.settings);
   check_device(study.settings.device, top.study->place);
+  check_memory(study.settings.memory, top.study->place);
   study.models = read_named_tables<ModelSpec>(*top.models, "models");
   study.tasks = read_named_tables<TaskSpec>(*top.tasks, "tasks");
   study.experiments = read_experiments(*top.experiments);

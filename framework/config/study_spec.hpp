@@ -15,6 +15,7 @@ struct StudySettings {
   std::int64_t seed = 1;
   std::int64_t threads = 1;
   std::string device = "auto";
+  std::string memory;
   double unit_deadline = 0;
 
   template <class Visitor>
@@ -24,6 +25,8 @@ struct StudySettings {
     v.optional("threads", threads, "compute threads of each rank; part of the study: other sums, other last bits",
                Range{1, 1024});
     v.optional("device", device, "auto (a GPU where there is one), cpu or cuda");
+    v.optional("memory", memory,
+               "most memory of each rank, like \"8GiB\", for the batches of sweeps; \"\": what runs best");
     v.optional("unit_deadline", unit_deadline, "seconds after which a unit counts as hung; 0: never", kNotNegative);
   }
 };

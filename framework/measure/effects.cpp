@@ -16,9 +16,9 @@ at::Tensor target_logprobs(const at::Tensor& logits, const at::Tensor& targets) 
   return at::log_softmax(logits, -1).gather(-1, index).squeeze(-1).to(at::kCPU, at::kDouble);
 }
 
-}  // namespace
-
-PromptEffects measure_effects(SuffixSweep& sweep, const ReferenceText& text, std::span<const SweepArm> arms) {
+/// Measures `n` arms that `run` sends through the sweep.
+template <class Run>
+PromptEffects measure_arms(SuffixSweep& sweep, const ReferenceText& text, std::size_t n, Run&& run) {
   const auto T = static_cast<std::int64_t>(text.tokens.size());
   const std::int64_t n_scored = T - text.prompt_length;
   ensure(text.prompt_length >= 1 && n_scored >= 1, "a reference text without prompt or completion");
@@ -35,9 +35,9 @@ PromptEffects measure_effects(SuffixSweep& sweep, const ReferenceText& text, std
   effects.answer_baseline = clean.narrow(0, answer_offset, n_scored - answer_offset).sum().item<double>();
   effects.n_reasoning = n_scored;
   effects.n_answer = n_scored - answer_offset;
-  effects.reasoning.resize(arms.size());
-  effects.answer.resize(arms.size());
-  sweep.run(arms, [&](std::span<const std::size_t> which, const at::Tensor& logits) {
+  effects.reasoning.resize(n);
+  effects.answer.resize(n);
+  run([&](std::span<const std::size_t> which, const at::Tensor& logits) {
     const at::Tensor change = target_logprobs(logits, targets) - clean;
     const at::Tensor reasoning = change.sum(-1).to(at::kFloat).contiguous();
     const at::Tensor answer =
@@ -48,6 +48,17 @@ PromptEffects measure_effects(SuffixSweep& sweep, const ReferenceText& text, std
     }
   });
   return effects;
+}
+
+}  // namespace
+
+PromptEffects measure_effects(SuffixSweep& sweep, const ReferenceText& text, std::span<const SweepArm> arms) {
+  return measure_arms(sweep, text, arms.size(), [&](const SuffixSweep::Sink& sink) { sweep.run(arms, sink); });
+}
+
+PromptEffects measure_joint_effects(SuffixSweep& sweep, const ReferenceText& text,
+                                    std::span<const std::vector<SweepArm>> sets) {
+  return measure_arms(sweep, text, sets.size(), [&](const SuffixSweep::Sink& sink) { sweep.run_sets(sets, sink); });
 }
 
 }  // namespace neurosweep

@@ -22,4 +22,10 @@ struct PromptEffects {
 ///   throws  Error{input}: an arm outside the model, or one that touched no position
 PromptEffects measure_effects(SuffixSweep& sweep, const ReferenceText& text, std::span<const SweepArm> arms);
 
+/// The same for sets of interventions, all edits of a set acting together.
+///   sets    each not empty
+///   returns  by set
+PromptEffects measure_joint_effects(SuffixSweep& sweep, const ReferenceText& text,
+                                    std::span<const std::vector<SweepArm>> sets);
+
 }  // namespace neurosweep

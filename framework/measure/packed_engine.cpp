@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "framework/base/error.hpp"
+#include "framework/base/memory.hpp"
 #include "framework/measure/sweep_engine.hpp"
 #include "framework/measure/worker_threads.hpp"
 #include "framework/model/batch.hpp"
@@ -21,6 +22,8 @@ using cpu::RaggedBatch;
 // Tokens of a batch: fewer would wait for the weights on their way from memory, more gain nothing.
 constexpr std::int64_t kFewestTokens = 256, kMostTokens = 2048;
 constexpr std::int64_t kBatchesPerThread = 4;  // so that threads end together
+constexpr double kUsualBytes = 1 << 30;        // of a thread's batch, where nothing else is said
+constexpr double kLogitCopies = 3;             // logits, and what a sink makes of them
 
 /// What a layer did without an intervention, of which arms start.
 struct LayerBaseline {
@@ -130,6 +133,7 @@ class PackedEngine final : public SweepEngine {
   std::int64_t first_scored() const { return T() - prompt_.n_scored; }
   std::vector<NeuronChange> changes(JointArm arm, std::int64_t layer, std::int64_t first) const;
   ArmStart find_start(std::span<const JointArm> arms, std::size_t index) const;
+  std::int64_t batch_tokens(std::int64_t total, int threads) const;
   std::vector<Batch> cut_batches(const std::vector<ArmStart>& starts, int threads) const;
   void run_batch(std::span<const JointArm> arms, std::span<const ArmStart> starts, Worker& worker) const;
   void start_row(JointArm arm, const ArmStart& start, std::int64_t first, Worker& worker, float* x) const;
@@ -215,19 +219,28 @@ ArmStart PackedEngine::find_start(std::span<const JointArm> arms, std::size_t in
   return start;
 }
 
+/// Tokens that one thread's batch may hold.
+std::int64_t PackedEngine::batch_tokens(std::int64_t total, int threads) const {
+  const std::int64_t best =
+      threads == 1 ? kMostTokens : std::clamp(total / (kBatchesPerThread * threads), kFewestTokens, kMostTokens);
+  const double scored = static_cast<double>(prompt_.n_scored) / static_cast<double>(T());
+  const double token = static_cast<double>(packed_.bytes_per_token()) +
+                       kLogitCopies * scored * static_cast<double>(arch_.V) * sizeof(float);
+  const double bytes = limits_.bytes > 0 ? static_cast<double>(limits_.bytes) / threads : kUsualBytes;
+  const auto fit = static_cast<std::int64_t>(bytes / token);
+  if (limits_.bytes > 0 && fit < T()) {
+    throw input_error("{} are left for {} thread(s) of a sweep, and one arm of {} tokens takes {}: allow more memory",
+                      bytes_text(limits_.bytes), threads, T(),
+                      bytes_text(static_cast<std::int64_t>(token * static_cast<double>(T()))));
+  }
+  return std::min(best, fit);
+}
+
 /// Batches of arms, those that start lowest first: they take longest, so that the threads end together.
 std::vector<PackedEngine::Batch> PackedEngine::cut_batches(const std::vector<ArmStart>& starts, int threads) const {
   std::int64_t total = 0;
   for (const ArmStart& start : starts) total += T() - start.first;
-  std::int64_t most_tokens =
-      threads == 1 ? kMostTokens : std::clamp(total / (kBatchesPerThread * threads), kFewestTokens, kMostTokens);
-  if (limits_.bytes > 0) {
-    const double scored = static_cast<double>(prompt_.n_scored) / static_cast<double>(T());
-    const double token =
-        static_cast<double>(packed_.bytes_per_token()) + 2 * scored * static_cast<double>(arch_.V) * sizeof(float);
-    most_tokens =
-        std::min(most_tokens, static_cast<std::int64_t>(static_cast<double>(limits_.bytes) / threads / token));
-  }
+  const std::int64_t most_tokens = batch_tokens(total, threads);
   std::vector<Batch> batches;
   std::int64_t tokens = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {

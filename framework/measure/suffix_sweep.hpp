@@ -55,8 +55,6 @@ class SuffixSweep {
   SuffixSweep(const Decoder& decoder, const SweepLimits& limits);
   ~SuffixSweep();
 
-  const Decoder& decoder() const { return decoder_; }
-
   /// The logits without an intervention, [n_scored, V] f32. Must come before `run`.
   at::Tensor baseline(const SweepPrompt& prompt);
 

@@ -25,7 +25,7 @@ TEST(SweepJob, EffectsEqualTheFullForward) {
   for (int l = 0; l < 2; ++l)
     job.neurons.push_back({{LayerIndex(l), NeuronIndex(l + 1)}, InterventionKind::set, 0.4f, Span::all});
 
-  const JobEffects effects = run_sweep_job(decoder, job, 4);
+  const JobEffects effects = run_sweep_job(decoder, job, {.rows = 4});
 
   for (std::size_t n = 0; n < job.neurons.size(); ++n) {
     for (std::size_t p = 0; p < job.prompts.size(); ++p) {

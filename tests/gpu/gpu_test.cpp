@@ -54,8 +54,8 @@ TEST_F(GpuTest, SweepEffectsEqualTheCpu) {
     job.neurons.push_back({{LayerIndex(i % 2), NeuronIndex(i)}, InterventionKind::set, 0.4f, Span::all});
   }
 
-  const JobEffects cpu = run_sweep_job(model.decoder(), job, 4);
-  const JobEffects gpu = run_sweep_job(model.decoder(at::kFloat, cuda_), job, 4);
+  const JobEffects cpu = run_sweep_job(model.decoder(), job, {.rows = 4});
+  const JobEffects gpu = run_sweep_job(model.decoder(at::kFloat, cuda_), job, {.rows = 4});
 
   for (std::size_t i = 0; i < cpu.logprob.size(); ++i) EXPECT_NEAR(cpu.logprob[i], gpu.logprob[i], testing::kGolden);
 }

@@ -1,6 +1,8 @@
 #include "framework/intervene/kinds.hpp"
 
 #include <ATen/ATen.h>
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/expect_error.hpp"
@@ -41,6 +43,31 @@ TEST(Spans, AreFoundByTheirNames) {
     EXPECT_EQ(span_of(span_name(span)), span);
   }
   expect_error(ErrorKind::input, ::testing::HasSubstr("did you mean 'prompt'"), [] { span_of("promt"); });
+}
+
+TEST(Kinds, OneActivationChangesAsATensorOfThem) {
+  for (const KindInfo& kind : intervention_kinds()) {
+    at::Tensor a = at::tensor({-2.5F, 0.0F, 3.25F}), value = at::tensor({0.5F, -1.5F, 2.0F});
+    const at::Tensor before = a.clone();
+
+    kind.apply(a, value);
+
+    for (std::int64_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(kind.apply_to(before[i].item<float>(), value[i].item<float>()), a[i].item<float>()) << kind.name;
+    }
+  }
+}
+
+TEST(Kinds, SpansCoverPartsOfASequence) {
+  const auto covers = [](Span span, std::int64_t prompt_length, std::int64_t tokens) {
+    const auto [begin, end] = positions_of(span, prompt_length, tokens);
+    return std::pair(begin, end);
+  };
+  EXPECT_EQ(covers(Span::all, 3, 8), std::pair(std::int64_t{0}, std::int64_t{8}));
+  EXPECT_EQ(covers(Span::prompt, 3, 8), std::pair(std::int64_t{0}, std::int64_t{3}));
+  EXPECT_EQ(covers(Span::generated, 3, 8), std::pair(std::int64_t{3}, std::int64_t{8}));
+  EXPECT_EQ(covers(Span::last, 3, 8), std::pair(std::int64_t{2}, std::int64_t{3}));
+  EXPECT_EQ(covers(Span::generated, 9, 8), std::pair(std::int64_t{8}, std::int64_t{8}));
 }
 
 }  // namespace

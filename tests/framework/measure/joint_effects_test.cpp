@@ -1,4 +1,4 @@
-#include "framework/measure/joint_effects.hpp"
+#include "framework/measure/effects.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
