@@ -12,7 +12,7 @@ from .sweeps import sweep_command
 
 RACE, PLAN = "screen + race", "plan"
 TOP = 50
-WANTED = {"split": '"all"', "items": "0", "top": str(TOP), "error": "0.05", "metric": '"answer_logprob"'}
+WANTED = {"split": '"all"', "items": "0", "top": str(TOP), "error": "0.05"}
 
 
 def keys_of(bench, kind):
@@ -20,6 +20,19 @@ def keys_of(bench, kind):
     text = output_of([bench.neurosweep, "keys"])
     found = re.search(rf'^\[\[experiment\]\] kind = "{kind}".*\n((?:  .*\n)*)', text, re.M)
     return {line.split()[0] for line in found.group(1).splitlines()} if found else None
+
+
+def link_model_without_eos(bench, name):
+    """A model folder whose targets end with the answer, as the jobs do: a study appends eos where there is one."""
+    source, folder = bench.peers.model(name), bench.file("race/model")
+    os.makedirs(folder, exist_ok=True)
+    for file in ("model.safetensors", "tokenizer.json"):
+        link = os.path.join(folder, file)
+        if not os.path.lexists(link):
+            os.symlink(os.path.join(source, file), link)
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(dict(read_json(os.path.join(source, "config.json")), eos_token_id=None), file)
+    return folder
 
 
 def write_race_study(bench, keys):
@@ -32,7 +45,7 @@ def write_race_study(bench, keys):
             file.write(json.dumps({"id": f"item{k}", "question": words["context"], "answer": words["answer"]}) + "\n")
     settings = "\n".join(f"{key} = {value}" for key, value in WANTED.items() if key in keys)
     with open(bench.file("race/study.toml"), "w") as file:
-        file.write(f'[study]\nname = "race"\n\n[models.m]\npath = {json.dumps(bench.peers.model(name))}\n\n'
+        file.write(f'[study]\nname = "race"\n\n[models.m]\npath = {json.dumps(link_model_without_eos(bench, name))}\n\n'
                    f'[tasks.t]\nfile = "items.jsonl"\n\n[[experiment]]\nkind = "race"\nname = "race"\n{settings}\n')
     return bench.file("race/study.toml")
 
@@ -63,9 +76,9 @@ def race_rows(bench):
 
         def read(stem, store=store):
             result = query(bench, store, "SELECT * FROM race_result")[0]
-            best = query(bench, store, "SELECT layer, neuron, estimate FROM race_neuron WHERE rank_no IS NOT NULL "
+            best = query(bench, store, "SELECT layer, neuron FROM race_neuron WHERE rank_no IS NOT NULL "
                                        f"ORDER BY rank_no LIMIT {result['top']}")
-            return {"result": result, "best": [[b["layer"], b["neuron"], b["estimate"]] for b in best]}
+            return {"result": result, "best": [(b["layer"], b["neuron"]) for b in best]}
 
         name = "neurosweep, one rank" if ranks == 1 else "neurosweep, two ranks of one thread"
         rows.append(Row(RACE, name, ours, read, skip or (None if ranks == 1 or mpirun else "no mpirun"), 150, ours=True,
@@ -137,7 +150,6 @@ def brute_truth(bench):
 
 
 def recall(truth, best):
-    """Share of the true top neurons that the race found; by harm, or by size where the race counts gains too."""
-    by_size = any(estimate > 0 for _, _, estimate in best)
-    order = sorted(truth, key=lambda key: -abs(truth[key]) if by_size else truth[key])[:len(best)]
-    return len(set(order) & {(layer, neuron) for layer, neuron, _ in best}) / len(order)
+    """Share of the neurons with the most negative mean effect that the race found."""
+    order = sorted(truth, key=truth.__getitem__)[:len(best)]
+    return len(set(order) & set(best)) / len(order)
