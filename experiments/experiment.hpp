@@ -11,6 +11,8 @@
 
 #include "experiments/catalog.hpp"
 #include "framework/config/json.hpp"
+#include "framework/measure/attempts.hpp"
+#include "framework/measure/suffix_sweep.hpp"
 #include "framework/store/database.hpp"
 #include "framework/store/unit_rows.hpp"
 
@@ -42,14 +44,33 @@ Plan plan_from_text(const std::string& text);
 struct Forecast {
   struct Work {
     std::int64_t units = 0;
-    std::int64_t forwards = 0;    ///< sequences passed through the model, interventions included
-    double forward_tokens = 0;    ///< tokens through all layers in teacher-forced batches
-    double generated_tokens = 0;  ///< tokens decoded one by one
+    std::int64_t forwards = 0;            ///< sequences passed through the model, interventions included
+    double forward_tokens = 0;            ///< tokens through all layers in teacher-forced batches
+    double sweep_tokens = 0;              ///< tokens of every arm of a sweep, which runs the layers from its neuron on
+    double prompt_tokens = 0;             ///< tokens of prompts that are then continued
+    double generated_tokens = 0;          ///< tokens decoded one by one
+    double decode_steps = 0;              ///< forwards that decode, one token of every busy slot each
+    std::vector<ReferenceText> examples;  ///< some of its texts, to time a little of it
+
+    /// Adds a text to the examples unless they are enough already.
+    void add_example(const ReferenceText& text);
   };
   std::map<std::string, Work> by_model;
   double result_bytes = 0;
   bool upper_bound = false;  ///< the true plan depends on results that are not there yet
+
+  // How the work is done:
+  SweepArm arm;                     ///< an arm of a sweep, for its kind and span
+  std::int64_t rows = 64;           ///< arms in one forward
+  std::int64_t unit_arms = 512;     ///< arms in one unit
+  std::int64_t slots = 64;          ///< sequences decoded together
+  std::int64_t unit_sequences = 1;  ///< sequences that a unit decodes
+  KeepMeans means = KeepMeans::no;  ///< of neurons while decoding
+  SamplingSpec sampling;
 };
+
+/// Forwards that decode sequences of these lengths in order, when a free slot takes the next one.
+double decode_steps(const std::vector<std::int64_t>& lengths, std::int64_t slots);
 
 /// A kind of experiment with its settings read. Extending neurosweep by one is a file and a line in registry.cpp.
 class Experiment {

@@ -65,7 +65,7 @@ class SuppressExperiment final : public Experiment {
     keys_.name = spec.name;
     keys_.selection.resolve(study, spec.table.place);
     keys_.intervention.check(study, spec);
-    earlier_experiment(study, spec, "from", keys_.from, {"sweep", "identify"});
+    earlier_experiment(study, spec, "from", keys_.from, {"sweep", "identify", "minimize"});
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
@@ -122,20 +122,14 @@ class SuppressExperiment final : public Experiment {
   Forecast forecast(const Catalog& catalog) const override {
     Forecast forecast;
     forecast.upper_bound = true;
-    const auto arms = static_cast<double>(keys_.random_sets + 2);
+    forecast.slots = keys_.slots;
+    forecast.unit_sequences = keys_.items_per_unit * n_arms();
     for (const auto& name : keys_.selection.models) {
-      const ModelEntry& model = catalog.model(name);
       auto& work = forecast.by_model[name];
       for (const auto& task : keys_.selection.tasks) {
-        const auto items = keys_.selection.chosen(catalog, task);
-        work.units += static_cast<std::int64_t>(item_blocks(items, keys_.items_per_unit).size());
-        for (const auto& item : items) {
-          const auto text = catalog.reference(model, catalog.task(task), item);
-          const auto length = static_cast<double>(text.tokens.size());
-          work.forwards += 2 * (keys_.random_sets + 2);
-          work.forward_tokens += arms * (length + static_cast<double>(text.prompt_length));
-          work.generated_tokens += arms * (length - static_cast<double>(text.prompt_length));
-          forecast.result_bytes += arms * 200;
+        for (const auto& ids : item_blocks(keys_.selection.chosen(catalog, task), keys_.items_per_unit)) {
+          add_unit(work, catalog, catalog.model(name), catalog.task(task), ids);
+          forecast.result_bytes += static_cast<double>(static_cast<std::int64_t>(ids.size()) * n_arms() * 200);
         }
       }
     }
@@ -143,6 +137,28 @@ class SuppressExperiment final : public Experiment {
   }
 
  private:
+  /// The baseline, the critical set and the random sets.
+  std::int64_t n_arms() const { return keys_.random_sets + 2; }
+
+  void add_unit(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
+                const std::vector<std::string>& ids) const {
+    const auto arms = static_cast<double>(n_arms());
+    std::vector<std::int64_t> lengths;
+    for (const auto& id : ids) {
+      const auto text = catalog.reference(model, task, task.item(id));
+      const auto length = static_cast<std::int64_t>(text.tokens.size());
+      const auto reply = std::min(length - text.prompt_length, keys_.max_new_tokens);
+      lengths.insert(lengths.end(), static_cast<std::size_t>(n_arms()), reply);
+      work.forward_tokens += arms * static_cast<double>(length);
+      work.prompt_tokens += arms * static_cast<double>(text.prompt_length);
+      work.generated_tokens += arms * static_cast<double>(reply);
+      work.add_example(text);
+    }
+    work.units += 1;
+    work.forwards += 2 * static_cast<std::int64_t>(lengths.size());
+    work.decode_steps += decode_steps(lengths, keys_.slots);
+  }
+
   void add_sets(Plan& plan, const Catalog& catalog, const std::string& model, const std::string& task,
                 const std::vector<NeuronId>& critical, const Database& so_far) const {
     const ArchSpec& arch = catalog.model(model).arch;

@@ -97,6 +97,9 @@ class SweepExperiment final : public Experiment {
   Forecast forecast(const Catalog& catalog) const override;
 
  private:
+  /// Adds an item's units to a forecast.
+  void add_item(Forecast::Work& work, const ReferenceText& text, std::int64_t arms) const;
+
   void add_arms(Plan& plan, const Catalog& catalog, const std::string& model, const Database& so_far) const {
     const ArchSpec& arch = catalog.model(model).arch;
     const bool all = keys_.candidates == kAllNeurons;
@@ -160,6 +163,12 @@ Forecast SweepExperiment::forecast(const Catalog& catalog) const {
   Forecast forecast;
   const bool all = keys_.candidates == kAllNeurons;
   forecast.upper_bound = !all;
+  forecast.arm = {{},
+                  intervention_kind(keys_.intervention.op),
+                  static_cast<float>(keys_.intervention.value),
+                  span_of(keys_.intervention.span)};
+  forecast.rows = forecast.slots = keys_.rows;
+  forecast.unit_arms = forecast.unit_sequences = keys_.arms_per_unit;
   for (const auto& name : keys_.selection.models) {
     const ModelEntry& model = catalog.model(name);
     const std::int64_t neurons = model.arch.L * model.arch.M;
@@ -168,18 +177,29 @@ Forecast SweepExperiment::forecast(const Catalog& catalog) const {
     auto& work = forecast.by_model[name];
     for (const auto& task : keys_.selection.tasks) {
       for (const auto& item : keys_.selection.chosen(catalog, task)) {
-        const auto text = catalog.reference(model, catalog.task(task), item);
-        const auto length = static_cast<double>(text.tokens.size());
-        const double reply = length - static_cast<double>(text.prompt_length);
-        work.units += (arms + keys_.arms_per_unit - 1) / keys_.arms_per_unit;
-        work.forwards += arms;
-        work.forward_tokens += 0.5 * length * static_cast<double>(arms);
-        if (keys_.accuracy) work.generated_tokens += reply * static_cast<double>(arms);
+        add_item(work, catalog.reference(model, catalog.task(task), item), arms);
         forecast.result_bytes += 4.0 * static_cast<double>(arms) * (keys_.accuracy ? 3 : 2);
       }
     }
   }
   return forecast;
+}
+
+void SweepExperiment::add_item(Forecast::Work& work, const ReferenceText& text, std::int64_t arms) const {
+  const auto fed = static_cast<std::int64_t>(text.tokens.size()) - 1;
+  const std::int64_t reply = std::min(fed + 1 - text.prompt_length, keys_.max_new_tokens);
+  work.add_example(text);
+  for (std::int64_t first = 0; first < arms; first += keys_.arms_per_unit) {
+    const std::int64_t n = std::min(keys_.arms_per_unit, arms - first);
+    work.units += 1;
+    work.forwards += (n + 1) * (keys_.accuracy ? 2 : 1);
+    work.forward_tokens += static_cast<double>(fed);
+    work.sweep_tokens += static_cast<double>(n * fed);
+    if (!keys_.accuracy) continue;
+    work.prompt_tokens += static_cast<double>((n + 1) * text.prompt_length);
+    work.generated_tokens += static_cast<double>((n + 1) * reply);
+    work.decode_steps += decode_steps(std::vector<std::int64_t>(static_cast<std::size_t>(n + 1), reply), keys_.rows);
+  }
 }
 
 }  // namespace

@@ -50,19 +50,18 @@ class TraceExperiment final : public Experiment {
 
   Forecast forecast(const Catalog& catalog) const override {
     Forecast forecast;
+    forecast.slots = keys_.slots;
+    forecast.unit_sequences = keys_.items_per_unit * keys_.attempts;
+    forecast.means = KeepMeans::yes;
+    forecast.sampling = {keys_.temperature, keys_.top_p};
     for (const auto& name : keys_.selection.models) {
       const ModelEntry& model = catalog.model(name);
       auto& work = forecast.by_model[name];
       for (const auto& task : keys_.selection.tasks) {
-        const auto items = keys_.selection.chosen(catalog, task);
-        work.units += static_cast<std::int64_t>(item_blocks(items, keys_.items_per_unit).size());
-        for (const auto& item : items) {
-          const auto text = catalog.reference(model, catalog.task(task), item);
-          const auto length = static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length;
-          work.forwards += keys_.attempts;
-          work.forward_tokens += static_cast<double>(keys_.attempts * text.prompt_length);
-          work.generated_tokens += static_cast<double>(keys_.attempts * std::min(length, keys_.max_new_tokens));
-          forecast.result_bytes += static_cast<double>(keys_.attempts * (4 * model.arch.L * model.arch.M + 400));
+        for (const auto& ids : item_blocks(keys_.selection.chosen(catalog, task), keys_.items_per_unit)) {
+          add_unit(work, catalog, model, catalog.task(task), ids);
+          forecast.result_bytes += static_cast<double>(static_cast<std::int64_t>(ids.size()) * keys_.attempts *
+                                                       (4 * model.arch.L * model.arch.M + 400));
         }
       }
     }
@@ -70,6 +69,22 @@ class TraceExperiment final : public Experiment {
   }
 
  private:
+  void add_unit(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
+                const std::vector<std::string>& ids) const {
+    std::vector<std::int64_t> lengths;
+    for (const auto& id : ids) {
+      const auto text = catalog.reference(model, task, task.item(id));
+      const auto reply = static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length;
+      lengths.insert(lengths.end(), static_cast<std::size_t>(keys_.attempts), std::min(reply, keys_.max_new_tokens));
+      work.prompt_tokens += static_cast<double>(keys_.attempts * text.prompt_length);
+      work.generated_tokens += static_cast<double>(keys_.attempts * lengths.back());
+      work.add_example(text);
+    }
+    work.units += 1;
+    work.forwards += static_cast<std::int64_t>(lengths.size());
+    work.decode_steps += decode_steps(lengths, keys_.slots);
+  }
+
   TraceRow trace_row(const StudySpec& study, const WorkUnit& unit, const std::string& item,
                      std::int64_t attempt) const {
     TraceRow row;

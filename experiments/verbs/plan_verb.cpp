@@ -1,62 +1,87 @@
-#include <chrono>
-#include <iostream>
+#include <unistd.h>
 
-#include <ATen/ATen.h>
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <map>
+
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 
 #include "cluster/progress.hpp"
 #include "experiments/experiment.hpp"
+#include "experiments/verbs/speed.hpp"
 #include "experiments/verbs/study_verbs.hpp"
 #include "framework/base/error.hpp"
 #include "framework/config/cli.hpp"
-#include "framework/model/batch.hpp"
-#include "framework/model/generate.hpp"
 #include "framework/store/query_format.hpp"
 
 namespace neurosweep {
 
 namespace {
 
-/// Speed of a model here, measured: tokens a second of one rank.
-struct Rates {
-  double forward = 0;
-  double generate = 0;
-};
-
-/// Repeats `work` for about a fifth of a second after one run to warm up; returns seconds per run.
-template <class Work>
-double seconds_of(Work&& work) {
-  using Clock = std::chrono::steady_clock;
-  work();
-  const auto begin = Clock::now();
-  int runs = 0;
-  std::chrono::duration<double> spent{};
-  do {
-    work();
-    ++runs;
-    spent = Clock::now() - begin;
-  } while (spent.count() < 0.2);
-  return spent.count() / runs;
+/// Seconds since this program was started: what every rank of a run spends before it has read anything.
+double seconds_since_start() {
+  std::ifstream stat("/proc/self/stat"), uptime("/proc/uptime");
+  std::string skipped;
+  std::getline(stat, skipped, ')');
+  for (int field = 3; field < 22; ++field) stat >> skipped;
+  double ticks = 0, up = 0;
+  stat >> ticks;
+  uptime >> up;
+  return stat && uptime ? std::max(0.0, up - ticks / static_cast<double>(::sysconf(_SC_CLK_TCK))) : 0;
 }
 
-Rates measure_rates(const Decoder& decoder) {
-  constexpr std::int64_t B = 32, T = 32;
-  const at::NoGradGuard no_grad;
-  const at::Tensor tokens = at::zeros({B, T}, at::kLong);
-  const BatchRows rows = full_rows(B, T, T);
-  const double forward = seconds_of([&] {
-    decoder.run_layers(decoder.embed(tokens, rows), LayerIndex(0), LayerIndex(decoder.arch().L), rows, nullptr,
-                       nullptr);
-  });
-  const std::vector<GenerationRequest> requests(B, GenerationRequest{{0, 0, 0, 0}, 0, 8});
-  std::int64_t generated = 1;
-  const double generation = seconds_of([&] {
-    generated = 0;
-    for (const auto& made : generate(decoder, requests, {}, B))
-      generated += static_cast<std::int64_t>(made.tokens.size()) + 1;
-  });
-  return {B * T / forward, static_cast<double>(generated) / generation};
+/// Estimates of time. Every timing is done once.
+class Clockwork {
+ public:
+  Clockwork(const Catalog& catalog, std::int64_t ranks)
+      : bench_(catalog, at::Device(at::kCPU)), ranks_(ranks), threads_(catalog.study().settings.threads) {}
+
+  double seconds(const std::string& model, const Forecast& forecast, const Forecast::Work& work) {
+    const Decoder& decoder = load(model);
+    const auto [speed, unknown] = speeds_.try_emplace(manner_of(model, forecast, work));
+    if (unknown) speed->second = measure_speed(decoder, forecast, work);
+    const std::int64_t together = std::min(ranks_, work.units);
+    const auto [useful, unmeasured] = useful_ranks_.try_emplace({model, together});
+    if (unmeasured) useful->second = useful_ranks(decoder, together, threads_);
+    return seconds_of(work, speed->second) / useful->second;
+  }
+
+  /// Of loading models as a run does: all at its start, and one whenever the model changes.
+  double loading() const {
+    double sum = changes_;
+    for (const auto& [model, seconds] : load_seconds_) sum += seconds;
+    return sum;
+  }
+
+ private:
+  const Decoder& load(const std::string& model) {
+    const auto begin = std::chrono::steady_clock::now();
+    const Decoder& decoder = bench_.decoder(model);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+    load_seconds_.try_emplace(model, spent.count());
+    changes_ += spent.count();
+    return decoder;
+  }
+
+  static std::string manner_of(const std::string& model, const Forecast& forecast, const Forecast::Work& work) {
+    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", model, static_cast<int>(forecast.arm.kind),
+                       static_cast<int>(forecast.arm.span), forecast.rows, forecast.unit_arms, forecast.slots,
+                       forecast.unit_sequences, static_cast<int>(forecast.means), forecast.sampling.temperature,
+                       work.sweep_tokens > 0, work.generated_tokens > 0);
+  }
+
+  Workbench bench_;
+  std::int64_t ranks_, threads_;
+  std::map<std::string, Speed> speeds_;
+  std::map<std::pair<std::string, std::int64_t>, double> useful_ranks_;
+  std::map<std::string, double> load_seconds_;
+  double changes_ = 0;
+};
+
+std::string time_text(double seconds) {
+  return seconds < 10 ? fmt::format("{:.1f} s", seconds) : format_duration(seconds);
 }
 
 /// Multiply-adds of one token through all layers and the head, times two.
@@ -91,10 +116,11 @@ int run_plan(const std::vector<std::string>& words) {
   if (ranks < 1) throw input_error("--ranks must be at least 1, found {}", ranks);
 
   const Catalog catalog(read_study(study_path, settings));
-  at::set_num_threads(static_cast<int>(catalog.study().settings.threads));
-  Workbench bench(catalog, at::Device(at::kCPU));
+  const double start = seconds_since_start();
+  const std::int64_t threads = catalog.study().settings.threads;
+  at::set_num_threads(static_cast<int>(threads));
   const auto experiments = make_experiments(catalog.study());
-  std::map<std::string, Rates> rates;
+  Clockwork clockwork(catalog, ranks);
   QueryResult table{{"experiment", "model", "units", "forwards", "GFLOP", "results", "time"}, {}};
   double total_seconds = 0, total_bytes = 0;
   for (std::size_t e = 0; e < experiments.size(); ++e) {
@@ -102,16 +128,13 @@ int run_plan(const std::vector<std::string>& words) {
     const std::string mark = forecast.upper_bound ? "<= " : "";
     total_bytes += forecast.result_bytes;
     for (const auto& [model, work] : forecast.by_model) {
-      if (!rates.count(model)) rates[model] = measure_rates(bench.decoder(model));
-      const double seconds =
-          (work.forward_tokens / rates[model].forward + work.generated_tokens / rates[model].generate) /
-          static_cast<double>(ranks);
+      const double seconds = clockwork.seconds(model, forecast, work);
       total_seconds += seconds;
-      const double gflop =
-          1e-9 * flops_per_token(catalog.model(model).arch) * (work.forward_tokens + work.generated_tokens);
+      const double gflop = 1e-9 * flops_per_token(catalog.model(model).arch) *
+                           (work.forward_tokens + work.prompt_tokens + work.generated_tokens + 0.5 * work.sweep_tokens);
       table.rows.push_back({catalog.study().experiments[e].name, model, mark + std::to_string(work.units),
                             mark + std::to_string(work.forwards), fmt::format("{}{:.1f}", mark, gflop),
-                            bytes_text(forecast.result_bytes), mark + format_duration(seconds)});
+                            bytes_text(forecast.result_bytes), mark + time_text(seconds)});
     }
     if (forecast.by_model.empty()) {
       table.rows.push_back({catalog.study().experiments[e].name, "-", "0", "0", "0", "0 MB", "reduction only"});
@@ -119,10 +142,10 @@ int run_plan(const std::vector<std::string>& words) {
   }
   print_table(std::cout, table, json ? TableFormat::json : TableFormat::table);
   if (!json) {
-    std::cout << fmt::format("total: about {} with {} rank{} of {} thread{}, results about {}\n",
-                             format_duration(total_seconds), ranks, ranks == 1 ? "" : "s",
-                             catalog.study().settings.threads, catalog.study().settings.threads == 1 ? "" : "s",
-                             bytes_text(total_bytes));
+    const double before = start + clockwork.loading();
+    std::cout << fmt::format("total: about {}, {} of it start and loading, with {} rank{} of {} thread{}; results {}\n",
+                             time_text(total_seconds + before), time_text(before), ranks, ranks == 1 ? "" : "s",
+                             threads, threads == 1 ? "" : "s", bytes_text(total_bytes));
   }
   return exit_status::kComplete;
 }
