@@ -100,6 +100,7 @@ class MinimizeExperiment final : public Experiment {
     MinimizeReplay replay(keys_, catalog, db);
     replay.take_rounds(rounds);
     std::vector<MinimalSetRow> members;
+    std::vector<CriticalSetRow> sets;
     std::vector<SetSearchRow> searches;
     std::vector<PairInteractionRow> pairs;
     for (const SetRun& run : replay.runs()) {
@@ -108,10 +109,12 @@ class MinimizeExperiment final : public Experiment {
                                     fmt::format("{}\n{}\n{}", keys_.name, run.model, run.task));
       const ProofLayout layout = replay.layout(run);
       add_member_rows(members, run);
+      add_set_rows(sets, run);
       searches.push_back(search_row(run, layout, seed));
       add_pair_rows(pairs, run, layout, seed);
     }
     replace_derived(db, keys_.name, members);
+    replace_derived(db, keys_.name, sets);
     replace_derived(db, keys_.name, searches);
     replace_derived(db, keys_.name, pairs);
   }
@@ -147,6 +150,7 @@ class MinimizeExperiment final : public Experiment {
   }
 
   void add_member_rows(std::vector<MinimalSetRow>& rows, const SetRun& run) const;
+  void add_set_rows(std::vector<CriticalSetRow>& rows, const SetRun& run) const;
   SetSearchRow search_row(const SetRun& run, const ProofLayout& layout, std::uint64_t seed) const;
   void add_pair_rows(std::vector<PairInteractionRow>& rows, const SetRun& run, const ProofLayout& layout,
                      std::uint64_t seed) const;
@@ -161,6 +165,24 @@ void MinimizeExperiment::add_member_rows(std::vector<MinimalSetRow>& rows, const
     rows.push_back({keys_.name, run.model, run.task, ++order_no, to_int(id.layer), to_int(id.neuron), member.number + 1,
                     member.alone, member.gain, member.share, member.kept ? 1 : 0,
                     member.kept ? std::optional(member.loss) : std::nullopt});
+  }
+}
+
+/// The minimal set as a critical set, so that later experiments can use it: the largest loss first.
+void MinimizeExperiment::add_set_rows(std::vector<CriticalSetRow>& rows, const SetRun& run) const {
+  const MinimalSet& found = run.search.result();
+  std::vector<GrownMember> kept;
+  for (const GrownMember& member : found.members) {
+    if (member.kept) kept.push_back(member);
+  }
+  std::stable_sort(kept.begin(), kept.end(), [&](const GrownMember& a, const GrownMember& b) {
+    return a.loss / found.full_effect > b.loss / found.full_effect;
+  });
+  std::int64_t rank_no = 0;
+  for (const GrownMember& member : kept) {
+    const NeuronId id = run.ranked[static_cast<std::size_t>(member.number)];
+    rows.push_back(
+        {keys_.name, run.model, run.task, ++rank_no, to_int(id.layer), to_int(id.neuron), member.loss, "minimize"});
   }
 }
 

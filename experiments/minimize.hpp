@@ -44,7 +44,8 @@ struct MinimizeSpec {
 };
 
 /// Grows and prunes a critical set to a minimal one that has a stated share of its joint effect, in rounds; proves the
-/// share on held-out items against matched random sets; and measures how pairs of its neurons interact.
+/// share on held-out items against matched random sets; and measures how pairs of its neurons interact. The minimal
+/// set is stored as a critical set too: a suppress experiment can start `from` it.
 std::unique_ptr<Experiment> make_minimize(const ExperimentSpec& spec, const StudySpec& study);
 
 }  // namespace neurosweep

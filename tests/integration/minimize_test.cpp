@@ -56,6 +56,14 @@ pairs = 4
 sets_per_unit = 8
 )";
 
+constexpr const char* kSuppress = R"(
+[[experiment]]
+kind = "suppress"
+from = "minimize"
+items = 3
+random_sets = 2
+)";
+
 class MinimizeTest : public testing::StudyTest {
  protected:
   std::string study_file(const std::string& arith = NS_SOURCE_DIR "/experiments/models/tasks/arith.jsonl") const {
@@ -63,8 +71,8 @@ class MinimizeTest : public testing::StudyTest {
     return dir_.file("study.toml");
   }
 
-  void run(const std::string& store, int ranks) const {
-    auto words = testing::mpirun_words(ranks);
+  void run_on_two_ranks(const std::string& store) const {
+    auto words = testing::mpirun_words(2);
     for (const std::string& word : {std::string("run"), study_file(), std::string("--store"), store})
       words.push_back(word);
     const auto result = run_program(words);
@@ -78,9 +86,13 @@ class MinimizeTest : public testing::StudyTest {
   }
 };
 
-TEST_F(MinimizeTest, FindsASetThatHoldsItsShareAndCannotSpareAMember) {
-  run(store(), 1);
+TEST_F(MinimizeTest, FindsASetThatHoldsItsShareCannotSpareAMemberAndCanBeSuppressed) {
+  const std::string study = study_file();
+  testing::write_file(study, testing::read_file(study) + kSuppress);
 
+  const auto result = run_neurosweep({"run", study, "--store", store()});
+
+  ASSERT_EQ(result.status, 0) << result.err;
   const Json searches = query(store(), "set_searches");
   ASSERT_EQ(searches.size(), 1u);
   const Json& found = searches[0];
@@ -95,11 +107,13 @@ TEST_F(MinimizeTest, FindsASetThatHoldsItsShareAndCannotSpareAMember) {
     EXPECT_LT(found.at("search_share").get<double>() - lost, 0.99) << member.dump();
   }
   EXPECT_EQ(query(store(), "pair_interactions").size(), 6u);
+  EXPECT_EQ(query(store(), "SELECT DISTINCT layer, neuron FROM set_member WHERE set_name = 'critical'").size(),
+            members.size());
   EXPECT_THAT(run_neurosweep({"report", store(), "--out", "-"}).out, HasSubstr("## Minimal sets"));
 }
 
 TEST_F(MinimizeTest, StoppedAgainAndAgainGivesTheStoreOfTwoRanks) {
-  run(store("two"), 2);
+  run_on_two_ranks(store("two"));
   int status = exit_status::kCheckpointed;
   for (int launch = 0; launch < 20 && status == exit_status::kCheckpointed; ++launch) {
     testing::BackgroundProgram program({testing::neurosweep_path(), "run", study_file(), "--store", store("stopped")});
