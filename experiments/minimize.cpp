@@ -262,6 +262,7 @@ Forecast MinimizeExperiment::forecast(const Catalog& catalog) const {
           work.units += selection == &held_out ? (sets + keys_.sets_per_unit - 1) / keys_.sets_per_unit : 2 * n;
           work.forwards += sets;
           work.forward_tokens += static_cast<double>(text.tokens.size()) * static_cast<double>(sets);
+          work.add_example(text);
           forecast.result_bytes += 8.0 * static_cast<double>(sets);
         }
       }
