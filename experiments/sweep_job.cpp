@@ -4,6 +4,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/config/json.hpp"
+#include "framework/measure/target_logprobs.hpp"
 
 namespace neurosweep {
 
@@ -46,11 +47,8 @@ struct Scores {
 };
 
 Scores score(const at::Tensor& logits, const SweepJob::Prompt& prompt) {
-  const at::Tensor answer = at::tensor(prompt.answer, at::kLong).to(logits.device()).view({1, -1, 1});
-  const at::Tensor logprob = at::log_softmax(logits, -1)
-                                 .gather(-1, answer.expand({logits.size(0), -1, -1}))
-                                 .to(at::kCPU, at::kDouble)
-                                 .sum({1, 2});
+  const at::Tensor answer = at::tensor(prompt.answer, at::kLong).to(logits.device());
+  const at::Tensor logprob = target_logprobs(logits, answer).sum(-1);
   const at::Tensor first = logits.select(1, 0).to(at::kCPU, at::kDouble);
   return {logprob, first.select(1, prompt.answer[0]) - first.select(1, prompt.foil)};
 }

@@ -3,18 +3,11 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/measure/target_logprobs.hpp"
 
 namespace neurosweep {
 
 namespace {
-
-/// log p of the next tokens. logits [..., S, V], targets [S] -> [..., S] f64 on the CPU.
-at::Tensor target_logprobs(const at::Tensor& logits, const at::Tensor& targets) {
-  std::vector<std::int64_t> shape = logits.sizes().vec();
-  shape.back() = 1;
-  const at::Tensor index = targets.unsqueeze(-1).expand(shape);
-  return at::log_softmax(logits, -1).gather(-1, index).squeeze(-1).to(at::kCPU, at::kDouble);
-}
 
 /// Measures `n` arms that `run` sends through the sweep.
 template <class Run>

@@ -23,7 +23,7 @@ using cpu::RaggedBatch;
 constexpr std::int64_t kFewestTokens = 256, kMostTokens = 2048;
 constexpr std::int64_t kBatchesPerThread = 4;  // so that threads end together
 constexpr double kUsualBytes = 1 << 30;        // of a thread's batch, where nothing else is said
-constexpr double kLogitCopies = 3;             // logits, and what a sink makes of them
+constexpr double kLogitCopies = 2;             // logits, and as they are sent when rows are of different lengths
 
 /// What a layer did without an intervention, of which arms start.
 struct LayerBaseline {

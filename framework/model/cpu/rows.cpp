@@ -1,5 +1,6 @@
 #include "framework/model/cpu/rows.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "framework/model/cpu/simd.hpp"
@@ -74,12 +75,23 @@ NS_INLINE void prepare_heads_body(const Heads& job) {
   }
 }
 
-NS_INLINE void add_rows_body(const Rows& x, const Rows& y, std::int64_t width) {
-  for (std::int64_t r = 0; r < x.count; ++r) {
-    float* to = x.data + r * x.stride;
-    const float* from = y.data + r * y.stride;
-#pragma GCC ivdep
-    for (std::int64_t i = 0; i < width; ++i) to[i] += from[i];
+NS_INLINE void log_sum_exp_body(const float* x, std::int64_t width, std::int64_t rows, double* out) {
+  for (std::int64_t r = 0; r < rows; ++r, x += width) {
+    Lanes best = Lanes{} + x[0];
+    std::int64_t i = 0;
+    for (; i + kLanes <= width; i += kLanes) best = lanes_at(x + i) > best ? lanes_at(x + i) : best;
+    float top = best[0];
+    for (int lane = 1; lane < kLanes; ++lane) top = std::max(top, best[lane]);
+    for (std::int64_t rest = i; rest < width; ++rest) top = std::max(top, x[rest]);
+    Lanes sums{};
+    for (std::int64_t at = 0; at < i; at += kLanes) {
+      Lanes power = lanes_at(x + at) - top;
+      exponential(power);
+      sums += power;
+    }
+    double total = sum_of(sums);
+    for (; i < width; ++i) total += std::exp(x[i] - top);
+    out[r] = static_cast<double>(top) + std::log(total);
   }
 }
 
@@ -89,7 +101,8 @@ NS_FOR_EACH_SET(layer_norm,
                 (const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps, const Rows& out),
                 (x, weight, bias, width, eps, out))
 NS_FOR_EACH_SET(prepare_heads, (const Heads& heads), (heads))
-NS_FOR_EACH_SET(add_rows, (const Rows& x, const Rows& y, std::int64_t width), (x, y, width))
+NS_FOR_EACH_SET(log_sum_exp, (const float* x, std::int64_t width, std::int64_t rows, double* out),
+                (x, width, rows, out))
 
 }  // namespace
 
@@ -105,8 +118,8 @@ void prepare_heads(const Heads& heads) {
   NS_RUN_BEST(prepare_heads(heads))
 }
 
-void add_rows(const Rows& x, const Rows& y, std::int64_t width) {
-  NS_RUN_BEST(add_rows(x, y, width))
+void log_sum_exp(const float* x, std::int64_t width, std::int64_t rows, double* out) {
+  NS_RUN_BEST(log_sum_exp(x, width, rows, out))
 }
 
 }  // namespace neurosweep::cpu

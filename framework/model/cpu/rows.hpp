@@ -32,7 +32,8 @@ struct Heads {
 };
 void prepare_heads(const Heads& heads);
 
-/// x += y.
-void add_rows(const Rows& x, const Rows& y, std::int64_t width);
+/// out[r] = log(sum of e^x over row r), finite for finite x.
+///   x  [rows, width], dense
+void log_sum_exp(const float* x, std::int64_t width, std::int64_t rows, double* out);
 
 }  // namespace neurosweep::cpu
