@@ -1,6 +1,7 @@
 #include "experiments/experiment.hpp"
 #include "experiments/identify.hpp"
 #include "experiments/minimize.hpp"
+#include "experiments/race.hpp"
 #include "experiments/suppress.hpp"
 #include "experiments/sweep.hpp"
 #include "experiments/trace.hpp"
@@ -15,6 +16,8 @@ constexpr ExperimentKind kKinds[] = {
     {"trace", "sampled attempts at reasoning, graded, with mean neuron activations", key_help<TraceSpec>, make_trace},
     {"identify", "neurons by contrast of successful and failed attempts", key_help<IdentifySpec>, make_identify},
     {"sweep", "exact effect of every candidate neuron, beside random controls", key_help<SweepSpec>, make_sweep},
+    {"race", "the most critical neurons at a fraction of a sweep's cost: a screen, then a race of exact effects",
+     key_help<RaceKeys>, make_race},
     {"minimize", "a critical set made as small as a stated share of its joint effect allows", key_help<MinimizeSpec>,
      make_minimize},
     {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},

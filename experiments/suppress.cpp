@@ -65,7 +65,7 @@ class SuppressExperiment final : public Experiment {
     keys_.name = spec.name;
     keys_.selection.resolve(study, spec.table.place);
     keys_.intervention.check(study, spec);
-    earlier_experiment(study, spec, "from", keys_.from, {"sweep", "identify", "minimize"});
+    earlier_experiment(study, spec, "from", keys_.from, {"sweep", "identify", "minimize", "race"});
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {

@@ -33,7 +33,7 @@ class SweepExperiment final : public Experiment {
     keys_.selection.resolve(study, spec.table.place);
     keys_.intervention.check(study, spec);
     if (keys_.candidates != kAllNeurons) {
-      earlier_experiment(study, spec, "candidates", keys_.candidates, {"identify", "sweep"});
+      earlier_experiment(study, spec, "candidates", keys_.candidates, {"identify", "sweep", "race"});
     }
     const std::size_t usable = keys_.accuracy ? 3 : 2;
     if (std::find(kMetrics, kMetrics + usable, keys_.metric) == kMetrics + usable) {
