@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kDraws = 2000;
 constexpr double kTailShare = 0.025;
+constexpr double kRounding = 1e-4;  ///< nats; what float32 may leave of effects that add exactly, ten times over
 
 /// Percentile interval of sum(part) / sum(whole); none when the draws do not agree on the sign of the whole.
 std::optional<Interval> ratio_interval(std::span<const double> part, std::span<const double> whole,
@@ -85,6 +86,9 @@ PairInteraction interaction_of(std::span<const double> a, std::span<const double
   pair.effect_joint = moments_of(joint).mean;
   pair.interaction = moments_of(interactions).mean;
   if (joint.size() >= 2) pair.interval = bootstrap_interval(interactions, {.seed = seed});
+  for (double& interaction : interactions) {
+    if (std::abs(interaction) < kRounding) interaction = 0;
+  }
   pair.p = wilcoxon_signed_rank(interactions, Tail::two_sided).p;
   return pair;
 }

@@ -35,7 +35,7 @@ struct PairInteraction {
   double effect_a = 0, effect_b = 0, effect_joint = 0;
   double interaction = 0;            ///< joint - a - b: for harmful neurons < 0 is synergy, > 0 redundancy
   std::optional<Interval> interval;  ///< 95 % BCa bootstrap over items; none when n < 2
-  double p = 1;                      ///< signed-rank test over items, two-sided
+  double p = 1;                      ///< signed-rank test over items, two-sided; below 1e-4 an item counts as 0
 };
 
 ///   a, b, joint  [n] effects by item, n >= 1

@@ -114,13 +114,16 @@ void write_power(std::ostream& out, const Database& db, const std::string& exper
   table.write(out);
 }
 
-/// Items that chose the neurons and also test them make the test too favourable.
+/// Items that chose the neurons and also test them make the test too favourable. The last round of a minimize
+/// experiment is a proof and chooses nothing.
 void write_reuse(std::ostream& out, const Database& db, const std::string& experiment) {
   Statement count = db.connection().prepare(
-      "SELECT count(*), total((model, task, item) IN (SELECT model, task, item FROM effect_block JOIN round USING "
-      "(round_id) WHERE kind <> 'minimize' UNION SELECT model, task, item FROM activation_mean JOIN trace USING "
-      "(round_id, unit, seq))) FROM (SELECT DISTINCT model, task, "
-      "item FROM outcome JOIN round USING (round_id) WHERE experiment = ?)");
+      "WITH choosing AS (SELECT round_id FROM round AS r WHERE NOT (kind = 'minimize' AND round_no = (SELECT "
+      "max(round_no) FROM round AS l WHERE l.experiment = r.experiment))), chosen_on AS (SELECT model, task, item FROM "
+      "effect_block JOIN choosing USING (round_id) UNION SELECT model, task, item FROM activation_mean JOIN trace "
+      "USING "
+      "(round_id, unit, seq)) SELECT count(*), total((model, task, item) IN chosen_on) FROM (SELECT DISTINCT model, "
+      "task, item FROM outcome JOIN round USING (round_id) WHERE experiment = ?)");
   count.bind(1, experiment);
   count.step();
   double reused = 0;

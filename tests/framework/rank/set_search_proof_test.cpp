@@ -86,6 +86,16 @@ TEST(InteractionOf, IsWhatThePairDoesBeyondTheSum) {
   EXPECT_TRUE(pair.interval);
 }
 
+TEST(InteractionOf, DoesNotTakeRoundingForEvidence) {
+  const Values a(20, -1), b(20, -2);
+
+  const PairInteraction rounding = interaction_of(a, b, Values(20, -3 - 1e-5), 1);
+  const PairInteraction real = interaction_of(a, b, Values(20, -3 - 1e-3), 1);
+
+  EXPECT_EQ(rounding.p, 1);
+  EXPECT_LT(real.p, 1e-5);
+}
+
 TEST(InteractionOf, IsNoneForEffectsThatAdd) {
   const PairInteraction pair = interaction_of(Values{-1, -2, -4}, Values{-3, -3, -1}, Values{-4, -5, -5}, 1);
 
