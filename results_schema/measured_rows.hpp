@@ -151,7 +151,7 @@ struct OutcomeRow {
   }
 };
 
-/// What suppressing each neuron of a model would do to one task item, to first order: an estimate, no measurement.
+/// What suppressing each neuron of a model may do to one task item: an estimate from gradients, no measurement.
 struct ScreenBlockRow {
   static constexpr std::string_view kTable = "screen_block";
   static constexpr std::string_view kKey = "round_id, unit, seq";
@@ -162,8 +162,8 @@ struct ScreenBlockRow {
   std::string model;
   std::string task;
   std::string item;
-  std::string metric;            ///< as in EffectBlockRow
-  std::int64_t steps = 1;        ///< points of the path that were integrated over
+  std::string metric;            ///< 'reasoning_logprob', 'margin_push', 'displacement'
+  std::int64_t steps = 1;        ///< points of the path that the gradient was integrated over
   std::int64_t n = 0;            ///< layers * neurons per layer
   std::int64_t n_tokens = 0;     ///< scored tokens
   std::int64_t n_nonfinite = 0;  ///< NaN or infinite values; counted by UnitRows

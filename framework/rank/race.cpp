@@ -17,12 +17,20 @@ namespace neurosweep {
 
 namespace {
 
-constexpr std::int64_t kMaxRounds = 12;   // over which the error rate is divided
-constexpr double kRoundShare = 0.25;      // of max_forwards that one later round may spend
-constexpr double kFirstShare = 0.5;       // of max_forwards that the first round may spend
-constexpr double kGrowth = 2;             // of a neuron's items from round to round
-constexpr double kSharedItems = 8;        // weight of the pooled dispersion, in items
-constexpr double kSharedQuantile = 0.85;  // of the dispersions of a layer: effects have heavy tails
+constexpr std::int64_t kMaxRounds = 12;  // over which the error rate is divided
+constexpr double kRoundShare = 0.25;     // of max_forwards that one later round may spend
+constexpr double kFirstShare = 0.5;      // of max_forwards that the first round may spend
+constexpr double kGrowth = 2;            // of a neuron's items from round to round
+
+/// What neurons of a layer tell about the dispersion of each: effects have heavy tails, and a sample that missed a
+/// neuron's few large effects looks too sure.
+struct Prior {
+  double quantile;  ///< of the layer's dispersions
+  double items;     ///< its weight beside the neuron's own items
+};
+constexpr Prior kTypical{0.7, 8};       // to choose who goes on
+constexpr Prior kCautious{0.85, 8};     // the standard error that is stated
+constexpr Prior kSuspicious{0.95, 16};  // to decide
 constexpr std::int64_t kLeastForDispersion = 4;
 constexpr double kLeastDistance = 0.7;  // in standard errors, of a neuron from the threshold
 
@@ -98,7 +106,7 @@ class Replay {
   }
 
   /// Dispersion of effects in units of reach, typical of each layer.
-  std::vector<double> shared_dispersions(const std::vector<RaceSample::Estimate>& estimates) const {
+  std::vector<double> shared_dispersions(const std::vector<RaceSample::Estimate>& estimates, const Prior& prior) const {
     std::vector<std::vector<double>> by_layer;
     std::vector<double> all;
     for (std::size_t e = 0; e < E_; ++e) {
@@ -113,26 +121,37 @@ class Replay {
       const auto layer = static_cast<std::size_t>(field_.entrants[e].neuron / field_.M);
       const bool enough = layer < by_layer.size() && by_layer[layer].size() >= 8;
       const auto& pool = enough ? by_layer[layer] : all;
-      shared.push_back(pool.empty() ? 0 : quantile(pool, kSharedQuantile) * reach_[e] * reach_[e]);
+      shared.push_back(pool.empty() ? 0 : quantile(pool, prior.quantile) * reach_[e] * reach_[e]);
     }
     return shared;
+  }
+
+  /// Standard errors of all entrants under a prior.
+  std::vector<double> errors_of(const std::vector<RaceSample::Estimate>& estimates, const Prior& prior) const {
+    const auto shared = shared_dispersions(estimates, prior);
+    std::vector<double> errors;
+    for (std::size_t e = 0; e < E_; ++e) {
+      const auto n = static_cast<double>(estimates[e].n);
+      const double pooled = prior.items * shared[e] * estimates[e].unit;
+      errors.push_back(std::sqrt((n * estimates[e].variance + pooled) / (n + prior.items)));
+    }
+    return errors;
   }
 
   void estimate() {
     std::vector<RaceSample::Estimate> estimates;
     for (std::size_t e = 0; e < E_; ++e) estimates.push_back(samples_[e].estimate(depth_[e]));
-    const auto shared = shared_dispersions(estimates);
+    const auto stated = errors_of(estimates, kCautious), decisive = errors_of(estimates, kSuspicious);
+    typical_error_ = errors_of(estimates, kTypical);
     const double tail = spec_.error / (2 * static_cast<double>(E_) * static_cast<double>(kMaxRounds));
     for (std::size_t e = 0; e < E_; ++e) {
-      const RaceSample::Estimate& from = estimates[e];
+      const auto n = static_cast<double>(estimates[e].n);
+      const boost::math::students_t t(std::max(1.0, n + kSuspicious.items - 1));
+      const double half = decisive[e] * boost::math::quantile(boost::math::complement(t, tail));
       RaceEstimate& to = verdict_.entrants[e];
-      const auto n = static_cast<double>(from.n);
-      const double variance = (n * from.variance + kSharedItems * shared[e] * from.unit) / (n + kSharedItems);
-      to.n = from.n;
-      to.mean = from.mean;
-      to.standard_error = std::sqrt(variance);
-      const boost::math::students_t t(std::max(1.0, n + kSharedItems - 1));
-      const double half = to.standard_error * boost::math::quantile(boost::math::complement(t, tail));
+      to.n = estimates[e].n;
+      to.mean = estimates[e].mean;
+      to.standard_error = stated[e];
       to.interval = {to.mean - half, to.mean + half};
     }
   }
@@ -168,8 +187,8 @@ class Replay {
   /// Fall of the chance that a neuron is on the wrong side of the threshold, for the cost of another item.
   double gain(std::size_t e) const {
     const RaceEstimate& entrant = verdict_.entrants[e];
-    if (entrant.standard_error <= 0) return 0;
-    const double distance = std::abs(entrant.mean - threshold_) / entrant.standard_error;
+    if (typical_error_[e] <= 0) return 0;
+    const double distance = std::abs(entrant.mean - threshold_) / typical_error_[e];
     const boost::math::normal normal;
     const double z = std::max(distance, kLeastDistance);
     return z * boost::math::pdf(normal, z) /
@@ -215,9 +234,10 @@ class Replay {
   const RaceSpec& spec_;
   std::size_t E_, P_;
   std::vector<RaceSample> samples_;
-  std::vector<double> reach_;   // [E] mean over items
-  std::vector<double> wanted_;  // [E] expected items
-  std::vector<double> depth_;   // [E]
+  std::vector<double> reach_;          // [E] mean over items
+  std::vector<double> wanted_;         // [E] expected items
+  std::vector<double> depth_;          // [E]
+  std::vector<double> typical_error_;  // [E]
   double threshold_ = 0;
   RaceVerdict verdict_;
 };
