@@ -83,7 +83,7 @@ class MinimizeExperiment final : public Experiment {
     const Catalog& catalog = bench.catalog();
     const TaskEntry& task = catalog.task(unit.task);
     const auto sets = sets_of(plan, unit);
-    SuffixSweep sweep(bench.decoder(unit.model), keys_.rows);
+    SuffixSweep sweep(bench.decoder(unit.model), bench.sweep_limits(unit.model, keys_.rows));
     UnitRows rows;
     for (const auto& item : unit.items) {
       const auto text = catalog.reference(catalog.model(unit.model), task, task.item(item));

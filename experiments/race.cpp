@@ -191,7 +191,7 @@ UnitRows RaceExperiment::measure_arms(Workbench& bench, const Plan& plan, const 
                     static_cast<float>(row.value),
                     span_of(row.span)});
   }
-  SuffixSweep sweep(bench.decoder(unit.model), keys_.rows);
+  SuffixSweep sweep(bench.decoder(unit.model), bench.sweep_limits(unit.model, keys_.rows));
   const auto text = catalog.reference(catalog.model(unit.model), task, task.item(unit.items.front()));
   PromptEffects effects = measure_effects(sweep, text, arms);
   UnitRows rows;

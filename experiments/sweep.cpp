@@ -72,7 +72,7 @@ class SweepExperiment final : public Experiment {
     const Catalog& catalog = bench.catalog();
     const TaskEntry& task = catalog.task(unit.task);
     const auto arms = arms_of(plan, unit);
-    SuffixSweep sweep(bench.decoder(unit.model), keys_.rows);
+    SuffixSweep sweep(bench.decoder(unit.model), bench.sweep_limits(unit.model, keys_.rows));
     UnitRows rows;
     for (const auto& id : unit.items) {
       const TaskItem& item = task.item(id);

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/intervene/intervention_set.hpp"
+#include "framework/measure/sweep_engine.hpp"
 #include "framework/model/batch.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
@@ -222,6 +223,29 @@ TEST(SuffixSweep, JointArmsEqualTheFullForwardForEveryFamily) {
       const at::Tensor logits = decoder.forward(padded_tokens({prompt.input}), full_rows(1, 14, 6), &hook);
       testing::expect_close(found[i], logits[0].narrow(0, 6, 8), kSameMath);
     }
+  }
+}
+
+TEST(SuffixSweep, TheEngineOfOtherDevicesFindsTheSame) {
+  for (const auto& model : testing::tiny_models()) {
+    const Decoder decoder = model.decoder();
+    const SweepPrompt prompt = prompt_of(model.arch, 14, 6, 8);
+    const auto arms = arms_of(model.arch);
+    std::vector<JointArm> joint = {std::span(arms).subspan(0, 4)};
+    for (const SweepArm& arm : arms) joint.emplace_back(&arm, 1);
+    const auto engine = make_torch_engine(decoder, {3, 0}), own = make_packed_engine(decoder, {3, 0});
+    std::vector<at::Tensor> found(joint.size()), expected(joint.size());
+    const auto into = [](std::vector<at::Tensor>& to) {
+      return [&to](std::span<const std::size_t> which, const at::Tensor& logits) {
+        for (std::size_t b = 0; b < which.size(); ++b) to[which[b]] = logits[static_cast<std::int64_t>(b)].clone();
+      };
+    };
+
+    testing::expect_close(engine->baseline(prompt), own->baseline(prompt), kSameMath);
+    engine->run(joint, into(found));
+    own->run(joint, into(expected));
+
+    for (std::size_t i = 0; i < joint.size(); ++i) testing::expect_close(found[i], expected[i], kSameMath);
   }
 }
 
