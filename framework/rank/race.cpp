@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kMaxRounds = 12;  // over which the error rate is divided
 constexpr double kRoundShare = 0.25;     // of max_forwards that one later round may spend
-constexpr double kFirstShare = 0.5;      // of max_forwards that the first round may spend
+constexpr double kFirstShare = 0.4;      // of max_forwards that the first round may spend
 constexpr double kGrowth = 2;            // of a neuron's items from round to round
 
 /// What neurons of a layer tell about the dispersion of each: effects have heavy tails, and a sample that missed a

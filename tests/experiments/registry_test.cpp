@@ -64,6 +64,7 @@ TEST_F(RegistryTest, RefusesUnknownNamesSplitsOpsAndMetrics) {
   expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"zeroo\"\n", "zero");
   expect_refused("[[experiment]]\nkind = \"sweep\"\nmetric = \"accuracy\"\n", "set accuracy = true");
   expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"mean\"\n", "mean_from");
+  expect_refused("[[experiment]]\nkind = \"race\"\nerror = 0.0\n", "between 0 and 1");
 }
 
 TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
