@@ -74,7 +74,7 @@ void plan_mask(BatchPlan& plan, const ArchSpec& arch, const at::Tensor& x) {
   }
 }
 
-/// Queries beside keys beside values, [B T, (H + 2 kv_heads) head_dim], normalised and rotated.
+/// Queries beside keys beside values, [B T, (H + 2 kv_heads) head_dim].
 at::Tensor project(const ArchSpec& arch, const cpu::PackedLayer& weights, const at::Tensor& normed,
                    const BatchPlan& plan) {
   const std::int64_t tokens = plan.B * plan.T, q_width = weights.q.width(), width = q_width + weights.kv.width();
@@ -86,74 +86,79 @@ at::Tensor project(const ArchSpec& arch, const cpu::PackedLayer& weights, const 
   const int threads = at::get_num_threads();
   cpu::multiply({x, arch.D, tokens, weights.q, out, width}, threads);
   cpu::multiply({x, arch.D, tokens, weights.kv, out + q_width, width}, threads);
-  const auto prepare = [&](float* heads, std::int64_t count, const at::Tensor& norm) {
-    const float* norm_weight = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
-    cpu::prepare_heads({{heads, width, tokens},
-                        count,
-                        arch.head_dim,
-                        norm_weight,
-                        static_cast<float>(arch.norm_eps),
-                        plan.cos_table,
-                        plan.sin_table,
-                        plan.positions.data()});
-  };
-  prepare(out, arch.H, weights.q_norm);
-  prepare(out + q_width, arch.kv_heads, weights.k_norm);
   return qkv;
 }
 
-/// Copies the real tokens' keys and values [B T, 2 kv_heads head_dim] of row stride `stride` into a layer of the cache.
-void fill_cache(const ArchSpec& arch, const BatchPlan& plan, const float* kv, std::int64_t stride, LayerIndex layer) {
-  const std::int64_t width = arch.head_dim, capacity = plan.cache->keys(layer).size(3);
-  auto* keys = plan.cache->keys(layer).mutable_data_ptr<float>();
-  auto* values = plan.cache->values(layer).mutable_data_ptr<float>();
-  for (std::int64_t b = 0; b < plan.B; ++b) {
-    const auto row = static_cast<std::size_t>(b);
-    for (std::int64_t t = 0; t < plan.rows->n_tokens[row]; ++t) {
-      const std::int64_t position = plan.rows->first_position[row] + t;
-      const float* k = kv + (b * plan.T + t) * stride;
-      const float* v = k + arch.kv_heads * width;
-      float* to = keys + b * arch.kv_heads * width * capacity + position;
-      for (std::int64_t i = 0; i < arch.kv_heads * width; ++i) to[i * capacity] = k[i];
-      for (std::int64_t g = 0; g < arch.kv_heads; ++g) {
-        std::copy(v + g * width, v + (g + 1) * width, values + ((b * arch.kv_heads + g) * capacity + position) * width);
-      }
+/// One row of a batch and one key head with the queries that share it: a unit that one thread runs.
+struct HeadGroup {
+  const ArchSpec& arch;
+  const cpu::PackedLayer& weights;
+  const BatchPlan& plan;
+  LayerIndex layer;
+  std::int64_t b, g;
+  float* qkv;  ///< of the row, row stride `stride`
+  std::int64_t stride;
+
+  std::int64_t tokens() const { return plan.rows->n_tokens[static_cast<std::size_t>(b)]; }
+  std::int64_t first() const { return plan.rows->first_position[static_cast<std::size_t>(b)]; }
+  std::int64_t group() const { return arch.H / arch.kv_heads; }
+  float* queries() const { return qkv + g * group() * arch.head_dim; }
+  float* keys() const { return qkv + (arch.H + g) * arch.head_dim; }
+  float* values() const { return keys() + arch.kv_heads * arch.head_dim; }
+
+  /// Normalises and rotates queries and keys.
+  void prepare() const {
+    const auto run = [&](float* heads, std::int64_t head, std::int64_t count, const at::Tensor& norm) {
+      const float* norm_weight = norm.defined() ? norm.const_data_ptr<float>() + head * arch.head_dim : nullptr;
+      cpu::prepare_heads({{heads, stride, tokens()},
+                          count,
+                          arch.head_dim,
+                          norm_weight,
+                          static_cast<float>(arch.norm_eps),
+                          plan.cos_table,
+                          plan.sin_table,
+                          plan.positions.data() + b * plan.T});
+    };
+    run(queries(), g * group(), group(), weights.q_norm);
+    run(keys(), g, 1, weights.k_norm);
+  }
+
+  void fill_cache() const {
+    const at::Tensor &to_keys = plan.cache->keys(layer), &to_values = plan.cache->values(layer);
+    const std::int64_t width = arch.head_dim, capacity = to_keys.size(3), head = b * arch.kv_heads + g;
+    cpu::transpose_keys(keys(), stride, tokens(), width,
+                        to_keys.mutable_data_ptr<float>() + head * width * capacity + first(), capacity);
+    float* to = to_values.mutable_data_ptr<float>() + (head * capacity + first()) * width;
+    for (std::int64_t t = 0; t < tokens(); ++t) std::copy_n(values() + t * stride, width, to + t * width);
+  }
+
+  /// Keys and values that the queries may see: the cache's, or the batch's own.
+  cpu::KeySegment seen(cpu::AttentionScratch& scratch) const {
+    const std::int64_t width = arch.head_dim;
+    if (plan.cache != nullptr) {
+      const at::Tensor &keys = plan.cache->keys(layer), &values = plan.cache->values(layer);
+      return {keys.const_data_ptr<float>() + b * keys.stride(0) + g * keys.stride(1), keys.stride(2),
+              values.const_data_ptr<float>() + b * values.stride(0) + g * values.stride(1), width, first() + tokens()};
+    }
+    const std::int64_t keys_stride = cpu::round_to_key_block(tokens());
+    float* transposed = scratch.keys.reserve(width * keys_stride);
+    cpu::transpose_keys(keys(), stride, tokens(), width, transposed, keys_stride);
+    return {transposed, keys_stride, values(), stride, tokens()};
+  }
+
+  /// Attention into `out`, the row's [T, H head_dim]; queries of one token go together, as do those of one head.
+  void attend(float* out, cpu::AttentionScratch& scratch) const {
+    const std::int64_t width = arch.head_dim, before = plan.cache != nullptr ? first() : 0;
+    const cpu::KeySegment own = seen(scratch);
+    float* to = out + g * group() * width;
+    if (tokens() == 1) return cpu::attend({width, group(), queries(), width, {}, own, before, 0, to, width}, scratch);
+    for (std::int64_t head = 0; head < group(); ++head) {
+      cpu::attend(
+          {width, tokens(), queries() + head * width, stride, {}, own, before, 1, to + head * width, arch.H * width},
+          scratch);
     }
   }
-}
-
-/// Keys and values that row b's queries may see for key head g: the cache's, or the batch's own.
-cpu::KeySegment own_segment(const ArchSpec& arch, const BatchPlan& plan, const at::Tensor& qkv, LayerIndex layer,
-                            std::int64_t b, std::int64_t g, cpu::AttentionScratch& scratch) {
-  const std::int64_t width = arch.head_dim, end = plan.rows->n_tokens[static_cast<std::size_t>(b)];
-  if (plan.cache != nullptr) {
-    const at::Tensor &keys = plan.cache->keys(layer), &values = plan.cache->values(layer);
-    return {keys.const_data_ptr<float>() + b * keys.stride(0) + g * keys.stride(1), keys.stride(2),
-            values.const_data_ptr<float>() + b * values.stride(0) + g * values.stride(1), width,
-            plan.rows->first_position[static_cast<std::size_t>(b)] + end};
-  }
-  const float* k = qkv.const_data_ptr<float>() + b * plan.T * qkv.size(1) + (arch.H + g) * width;
-  const std::int64_t stride = cpu::round_to_key_block(end);
-  float* keys = scratch.keys.reserve(width * stride);
-  cpu::transpose_keys(k, qkv.size(1), end, width, keys, stride);
-  return {keys, stride, k + arch.kv_heads * width, qkv.size(1), end};
-}
-
-/// Attention of row b's queries that share key head g; those of one token go together, as do those of one head.
-void attend_group(const ArchSpec& arch, const BatchPlan& plan, const at::Tensor& qkv, LayerIndex layer, std::int64_t b,
-                  std::int64_t g, float* out, cpu::AttentionScratch& scratch) {
-  const std::int64_t width = arch.head_dim, group = arch.H / arch.kv_heads, out_width = arch.H * width;
-  const std::int64_t n = plan.rows->n_tokens[static_cast<std::size_t>(b)];
-  if (n == 0) return;
-  const std::int64_t first = plan.cache != nullptr ? plan.rows->first_position[static_cast<std::size_t>(b)] : 0;
-  const cpu::KeySegment own = own_segment(arch, plan, qkv, layer, b, g, scratch);
-  const float* q = qkv.const_data_ptr<float>() + b * plan.T * qkv.size(1) + g * group * width;
-  float* to = out + b * plan.T * out_width + g * group * width;
-  if (n == 1) return cpu::attend({width, group, q, width, {}, own, first, 0, to, width}, scratch);
-  for (std::int64_t head = 0; head < group; ++head) {
-    cpu::attend({width, n, q + head * width, qkv.size(1), {}, own, first, 1, to + head * width, out_width}, scratch);
-  }
-}
+};
 
 /// [B, T, H, head_dim] to [B, kv_heads, G T, head_dim]: the G queries of one key head stand one after the other, so
 /// that keys need not be repeated.
@@ -225,21 +230,23 @@ BatchPlan plan_batch(const ArchSpec& arch, const at::Tensor& x, const BatchRows&
 
 at::Tensor attend_packed(const ArchSpec& arch, const cpu::PackedLayer& weights, const at::Tensor& normed,
                          const BatchPlan& plan, LayerIndex layer) {
-  constexpr std::int64_t kParallelWork = 1 << 20;  // multiplications that are worth a second thread
+  constexpr std::int64_t kParallelWork = 1 << 18;  // multiplications that are worth a second thread
   const at::Tensor qkv = project(arch, weights, normed, plan);
-  const std::int64_t q_width = arch.H * arch.head_dim;
-  if (plan.cache != nullptr) {
-    fill_cache(arch, plan, qkv.const_data_ptr<float>() + q_width, qkv.size(1), layer);
-  }
-  const bool padded = !is_full(*plan.rows, plan.T);
-  at::Tensor out = padded ? at::zeros({plan.B, plan.T, q_width}, qkv.options())
-                          : at::empty({plan.B, plan.T, q_width}, qkv.options());
+  const std::int64_t q_width = arch.H * arch.head_dim, stride = qkv.size(1);
+  at::Tensor out = is_full(*plan.rows, plan.T) ? at::empty({plan.B, plan.T, q_width}, qkv.options())
+                                               : at::zeros({plan.B, plan.T, q_width}, qkv.options());
+  auto* from = qkv.mutable_data_ptr<float>();
   auto* to = out.mutable_data_ptr<float>();
   const std::int64_t keys = plan.cache != nullptr ? longest_row(*plan.rows) : plan.T;
   const bool is_large = plan.B * plan.T * q_width * keys > kParallelWork;
   cpu::for_each_unit(plan.B * arch.kv_heads, is_large ? at::get_num_threads() : 1,
                      [&](std::int64_t unit, cpu::AttentionScratch& scratch) {
-                       attend_group(arch, plan, qkv, layer, unit / arch.kv_heads, unit % arch.kv_heads, to, scratch);
+                       const std::int64_t b = unit / arch.kv_heads, g = unit % arch.kv_heads;
+                       const HeadGroup group{arch, weights, plan, layer, b, g, from + b * plan.T * stride, stride};
+                       if (group.tokens() == 0) return;
+                       group.prepare();
+                       if (plan.cache != nullptr) group.fill_cache();
+                       group.attend(to + b * plan.T * q_width, scratch);
                      });
   return out;
 }

@@ -1,10 +1,14 @@
 #include "framework/model/sampling.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/cpu/rows.hpp"
+#include "framework/model/ops.hpp"
 
 namespace neurosweep {
 namespace {
@@ -35,6 +39,26 @@ at::Tensor sample(const at::Tensor& logits, const at::Tensor& uniforms, const Sa
   return order.gather(-1, pick(kept, uniforms));
 }
 
+/// The largest logit of every row, the first of equals.
+///   logits  [B, V] f32 on the CPU
+SampledTokens take_most_likely(const at::Tensor& logits) {
+  constexpr std::int64_t kParallelWork = 1 << 16;  // logits that are worth a second thread
+  const std::int64_t B = logits.size(0), V = logits.size(1);
+  SampledTokens sampled{at::empty({B}, at::kLong), at::empty({B}, at::kFloat)};
+  auto* token = sampled.tokens.mutable_data_ptr<std::int64_t>();
+  auto* logprob = sampled.logprobs.mutable_data_ptr<float>();
+  const auto* x = logits.const_data_ptr<float>();
+  at::parallel_for(0, B, std::max<std::int64_t>(1, kParallelWork / V), [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> sums(static_cast<std::size_t>(end - begin));
+    cpu::log_sum_exp(x + begin * V, V, end - begin, sums.data());
+    for (std::int64_t b = begin; b < end; ++b) {
+      token[b] = cpu::largest_at(x + b * V, V);
+      logprob[b] = static_cast<float>(x[b * V + token[b]] - sums[static_cast<std::size_t>(b - begin)]);
+    }
+  });
+  return sampled;
+}
+
 }  // namespace
 
 void check_sampling(const SamplingSpec& spec) {
@@ -49,6 +73,7 @@ double uniform_at(std::uint64_t seed, std::uint64_t counter) {
 }
 
 SampledTokens sample_tokens(const at::Tensor& logits, const at::Tensor& uniforms, const SamplingSpec& spec) {
+  if (spec.temperature == 0 && runs_cpu_kernels(logits)) return take_most_likely(logits.contiguous());
   const at::Tensor tokens =
       spec.temperature == 0 ? at::argmax(logits, -1, /*keepdim=*/true) : sample(logits, uniforms, spec);
   const at::Tensor logprobs = logits.gather(-1, tokens).squeeze(-1) - at::logsumexp(logits, -1);

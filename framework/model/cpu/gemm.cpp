@@ -14,10 +14,11 @@ namespace neurosweep::cpu {
 namespace {
 
 constexpr std::int64_t kPanel = PackedWeight::kPanel;
-constexpr std::int64_t kTileRows = 14;           // AVX-512: 28 of 32 registers hold sums
-constexpr std::int64_t kNarrowTileRows = 6;      // AVX2: 12 of 16
+constexpr std::int64_t kTileRows = 14;       // AVX-512: 28 of 32 registers hold sums
+constexpr std::int64_t kNarrowTileRows = 6;  // AVX2: 12 of 16
+constexpr std::int64_t kCacheLine = 64;
 constexpr std::int64_t kInputBytes = 256 << 10;  // of x, kept in the second-level cache
-constexpr std::int64_t kParallelWork = 4 << 20;  // multiplications that are worth a second thread
+constexpr std::int64_t kParallelWork = 1 << 20;  // multiplications that are worth a second thread
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -49,10 +50,16 @@ NS_INLINE void keep(const Half& x, float* p) {
   *reinterpret_cast<LooseHalf*>(p) = x;
 }
 
+/// Memory that is fetched while a tile computes: `stride` bytes for every step of the inner loop, one or two lines.
+struct Ahead {
+  const char* from;
+  std::int64_t stride;
+};
+
 /// Two vectors of columns of `Rows` rows, with all sums in registers.
 template <int Rows, class Vector, class Number>
 NS_INLINE void tile_body(const float* x, std::int64_t x_stride, const Number* w, std::int64_t w_stride,
-                         std::int64_t inner, float* out, std::int64_t out_stride, Into into) {
+                         std::int64_t inner, float* out, std::int64_t out_stride, Into into, Ahead ahead) {
   constexpr std::int64_t kWidth = sizeof(Vector) / sizeof(float);
   Vector sums[Rows][2];
 #pragma GCC unroll 16
@@ -68,6 +75,8 @@ NS_INLINE void tile_body(const float* x, std::int64_t x_stride, const Number* w,
     Vector left, right;
     load(w, left);
     load(w + kWidth, right);
+    __builtin_prefetch(ahead.from + k * ahead.stride, 0, 2);
+    __builtin_prefetch(ahead.from + k * ahead.stride + ahead.stride / 2, 0, 2);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const float factor = x[r * x_stride + k];
@@ -83,33 +92,33 @@ NS_INLINE void tile_body(const float* x, std::int64_t x_stride, const Number* w,
 }
 
 template <class Number>
-using Tile = void (*)(const float*, std::int64_t, const Number*, std::int64_t, std::int64_t, float*, std::int64_t,
-                      Into);
+using Tile = void (*)(const float*, std::int64_t, const Number*, std::int64_t, std::int64_t, float*, std::int64_t, Into,
+                      Ahead);
 
 #define NS_TILE_PARAMETERS                                                                                       \
   const float *x, std::int64_t x_stride, const Number *w, std::int64_t w_stride, std::int64_t inner, float *out, \
-      std::int64_t out_stride, Into into
+      std::int64_t out_stride, Into into, Ahead ahead
 
 /// A tile for AVX2 or less: 32 columns as twice two narrow vectors.
 template <int Rows, class Number>
 NS_INLINE void narrow_tile_body(NS_TILE_PARAMETERS) {
-  tile_body<Rows, Half>(x, x_stride, w, w_stride, inner, out, out_stride, into);
-  tile_body<Rows, Half>(x, x_stride, w + 16, w_stride, inner, out + 16, out_stride, into);
+  tile_body<Rows, Half>(x, x_stride, w, w_stride, inner, out, out_stride, into, ahead);
+  tile_body<Rows, Half>(x, x_stride, w + 16, w_stride, inner, out + 16, out_stride, into, ahead);
 }
 
 #if defined(__x86_64__)
 template <int Rows, class Number>
 NS_V4 void tile_v4(NS_TILE_PARAMETERS) {
-  tile_body<Rows, Lanes>(x, x_stride, w, w_stride, inner, out, out_stride, into);
+  tile_body<Rows, Lanes>(x, x_stride, w, w_stride, inner, out, out_stride, into, ahead);
 }
 template <int Rows, class Number>
 NS_V3 void tile_v3(NS_TILE_PARAMETERS) {
-  narrow_tile_body<Rows>(x, x_stride, w, w_stride, inner, out, out_stride, into);
+  narrow_tile_body<Rows>(x, x_stride, w, w_stride, inner, out, out_stride, into, ahead);
 }
 #endif
 template <int Rows, class Number>
 void tile_plain(NS_TILE_PARAMETERS) {
-  narrow_tile_body<Rows>(x, x_stride, w, w_stride, inner, out, out_stride, into);
+  narrow_tile_body<Rows>(x, x_stride, w, w_stride, inner, out, out_stride, into, ahead);
 }
 
 /// Tiles of 1, 2, ... rows.
@@ -120,10 +129,10 @@ struct TileSet {
 };
 
 template <class Number, int... I>
-TileSet<Number> make_tiles(std::integer_sequence<int, I...> /*rows*/) {
+TileSet<Number> make_tiles(InstructionSet set, std::integer_sequence<int, I...> /*rows*/) {
 #if defined(__x86_64__)
-  if (instruction_set() == InstructionSet::v4) return {{tile_v4<I + 1, Number>...}, kTileRows};
-  if (instruction_set() == InstructionSet::v3) {
+  if (set == InstructionSet::v4) return {{tile_v4<I + 1, Number>...}, kTileRows};
+  if (set == InstructionSet::v3) {
     return {{(I < kNarrowTileRows ? tile_v3<std::min<int>(I, kNarrowTileRows - 1) + 1, Number> : nullptr)...},
             kNarrowTileRows};
   }
@@ -134,8 +143,11 @@ TileSet<Number> make_tiles(std::integer_sequence<int, I...> /*rows*/) {
 
 template <class Number>
 const TileSet<Number>& tiles() {
-  static const TileSet<Number> set = make_tiles<Number>(std::make_integer_sequence<int, kTileRows>());
-  return set;
+  constexpr auto kRows = std::make_integer_sequence<int, kTileRows>();
+  static const std::array<TileSet<Number>, 3> sets = {make_tiles<Number>(InstructionSet::plain, kRows),
+                                                      make_tiles<Number>(InstructionSet::v3, kRows),
+                                                      make_tiles<Number>(InstructionSet::v4, kRows)};
+  return sets[static_cast<std::size_t>(instruction_set())];
 }
 
 /// Runs `tile(first_row, n)` over rows cut into nearly equal runs of at most `most`.
@@ -222,16 +234,30 @@ struct ProductRun {
     alignas(64) float sums[kTileRows * kPanel];
     for (std::int64_t panel = first_panel; panel < end_panel; ++panel) {
       const Number* w = numbers.data() + panel * weight.in_ * kPanel;
+      const Number* next = panel + 1 < weight.panels_ ? w + weight.in_ * kPanel : w;
       const std::int64_t column = panel * panel_width;
       for_each_tile(rows, tiles<Number>().most_rows, [&](std::int64_t begin, std::int64_t n) {
         const std::int64_t row = first_row + begin;
         tiles<Number>().of_rows[static_cast<std::size_t>(n - 1)](job.x + row * job.x_stride, job.x_stride, w, kPanel,
-                                                                 weight.in_, sums, kPanel, Into::store);
+                                                                 weight.in_, sums, kPanel, Into::store,
+                                                                 share_of_panel(next, begin, rows));
         finish_tile({sums, weight.bias_.empty() ? nullptr : weight.bias_.data() + panel * kPanel,
                      job.out + row * job.out_stride + column, n, job.out_stride,
                      std::min(panel_width, weight.width() - column), job.finish, weight.order_, job.activation});
       });
     }
+  }
+
+  /// The part of the next panel that is fetched during the tile that begins at row `begin` of `rows`: with few rows
+  /// the weights' way from memory takes as long as the arithmetic, and should take place beside it.
+  template <class Number>
+  Ahead share_of_panel(const Number* next, std::int64_t begin, std::int64_t rows) const {
+    const auto line_bytes = static_cast<std::int64_t>(kPanel * sizeof(Number));  // of one step
+    const auto* from = reinterpret_cast<const char*>(next);
+    if (rows <= tiles<Number>().most_rows) return {from, line_bytes};
+    if (begin == 0) return {from, kCacheLine};
+    const bool second = begin <= tiles<Number>().most_rows && line_bytes > kCacheLine;
+    return second ? Ahead{from + job.weight.in_ * kCacheLine, kCacheLine} : Ahead{from, 0};
   }
 
   void run(int threads) const {
@@ -329,7 +355,8 @@ void multiply_small(const SmallProduct& product, Into into) {
     for_each_tile(product.rows, set.most_rows, [&](std::int64_t row, std::int64_t n) {
       set.of_rows[static_cast<std::size_t>(n - 1)](product.a + row * product.a_stride, product.a_stride,
                                                    product.b + column, product.b_stride, product.inner,
-                                                   product.c + row * product.c_stride + column, product.c_stride, into);
+                                                   product.c + row * product.c_stride + column, product.c_stride, into,
+                                                   {reinterpret_cast<const char*>(product.b), 0});
     });
   }
 }

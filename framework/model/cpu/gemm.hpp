@@ -88,8 +88,8 @@ enum class Finish {
   activate,  ///< writes activation(it); of a gated weight: activation(gates) * ups
 };
 
-/// rows of x times a packed weight. Every output is one chain of fused multiply-adds over the inputs in order: it
-/// depends on nothing but its row of x and the weight, on every processor with FMA.
+/// rows of x times a packed weight. Every output is one chain of multiply-adds over the inputs in order: on one kind of
+/// processor it depends on nothing but its row of x and the weight.
 struct Product {
   const float* x;  ///< [rows, in], row stride x_stride
   std::int64_t x_stride;

@@ -75,22 +75,29 @@ NS_INLINE void prepare_heads_body(const Heads& job) {
   }
 }
 
+/// The largest of x.
+NS_INLINE void find_top_body(const float* x, std::int64_t width, float& top) {
+  Lanes best = Lanes{} + x[0];
+  std::int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) best = lanes_at(x + i) > best ? lanes_at(x + i) : best;
+  top = best[0];
+  for (int lane = 1; lane < kLanes; ++lane) top = std::max(top, best[lane]);
+  for (; i < width; ++i) top = std::max(top, x[i]);
+}
+
 NS_INLINE void log_sum_exp_body(const float* x, std::int64_t width, std::int64_t rows, double* out) {
   for (std::int64_t r = 0; r < rows; ++r, x += width) {
-    Lanes best = Lanes{} + x[0];
-    std::int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) best = lanes_at(x + i) > best ? lanes_at(x + i) : best;
-    float top = best[0];
-    for (int lane = 1; lane < kLanes; ++lane) top = std::max(top, best[lane]);
-    for (std::int64_t rest = i; rest < width; ++rest) top = std::max(top, x[rest]);
+    float top;
+    find_top_body(x, width, top);
+    const std::int64_t whole = width / kLanes * kLanes;
     Lanes sums{};
-    for (std::int64_t at = 0; at < i; at += kLanes) {
+    for (std::int64_t at = 0; at < whole; at += kLanes) {
       Lanes power = lanes_at(x + at) - top;
       exponential(power);
       sums += power;
     }
     double total = sum_of(sums);
-    for (; i < width; ++i) total += std::exp(x[i] - top);
+    for (std::int64_t i = whole; i < width; ++i) total += std::exp(x[i] - top);
     out[r] = static_cast<double>(top) + std::log(total);
   }
 }
@@ -101,6 +108,10 @@ NS_FOR_EACH_SET(layer_norm,
                 (const Rows& x, const float* weight, const float* bias, std::int64_t width, float eps, const Rows& out),
                 (x, weight, bias, width, eps, out))
 NS_FOR_EACH_SET(prepare_heads, (const Heads& heads), (heads))
+NS_FOR_EACH_SET(find_top, (const float* x, std::int64_t width, float& top), (x, width, top))
+
+void find_top(const float* x, std::int64_t width, float& top){NS_RUN_BEST(find_top(x, width, top))}
+
 NS_FOR_EACH_SET(log_sum_exp, (const float* x, std::int64_t width, std::int64_t rows, double* out),
                 (x, width, rows, out))
 
@@ -118,8 +129,13 @@ void prepare_heads(const Heads& heads) {
   NS_RUN_BEST(prepare_heads(heads))
 }
 
-void log_sum_exp(const float* x, std::int64_t width, std::int64_t rows, double* out) {
-  NS_RUN_BEST(log_sum_exp(x, width, rows, out))
+void log_sum_exp(const float* x, std::int64_t width, std::int64_t rows,
+                 double* out){NS_RUN_BEST(log_sum_exp(x, width, rows, out))}
+
+std::int64_t largest_at(const float* x, std::int64_t width) {
+  float top;
+  find_top(x, width, top);
+  return std::find(x, x + width, top) - x;
 }
 
 }  // namespace neurosweep::cpu

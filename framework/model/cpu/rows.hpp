@@ -36,4 +36,7 @@ void prepare_heads(const Heads& heads);
 ///   x  [rows, width], dense
 void log_sum_exp(const float* x, std::int64_t width, std::int64_t rows, double* out);
 
+/// Index of the first of the largest numbers of x [width].
+std::int64_t largest_at(const float* x, std::int64_t width);
+
 }  // namespace neurosweep::cpu

@@ -4,7 +4,7 @@
 #include <limits>
 
 // Bodies are always inlined, into one function for AVX-512, one for AVX2 and one for any processor. All of them add in
-// the same order, 16 numbers side by side, so that the first two give the same bits.
+// the same order, 16 numbers side by side; last bits may differ, as each fuses other multiplications with additions.
 #define NS_INLINE [[gnu::always_inline]] inline
 
 #if defined(__x86_64__)
@@ -49,16 +49,11 @@ namespace neurosweep::cpu {
 
 enum class InstructionSet { plain, v3, v4 };  ///< v3: AVX2 and FMA; v4: AVX-512
 
-inline InstructionSet instruction_set() {
-#if defined(__x86_64__)
-  static const InstructionSet best = __builtin_cpu_supports("x86-64-v4")   ? InstructionSet::v4
-                                     : __builtin_cpu_supports("x86-64-v3") ? InstructionSet::v3
-                                                                           : InstructionSet::plain;
-  return best;
-#else
-  return InstructionSet::plain;
-#endif
-}
+/// The best that this processor has, and at most what use_at_most() allows.
+InstructionSet instruction_set();
+
+/// Keeps to older instructions from now on, to compare what they compute. Not while kernels run.
+void use_at_most(InstructionSet set);
 
 inline constexpr std::int64_t kLanes = 16;
 
