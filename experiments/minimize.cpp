@@ -4,6 +4,7 @@
 #include <map>
 
 #include "experiments/minimize_replay.hpp"
+#include "experiments/planned_edits.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
@@ -29,10 +30,7 @@ std::vector<std::vector<SweepArm>> sets_of(const Plan& plan, const WorkUnit& uni
     name = &row.set_name;
     if (number < unit.first_arm || number >= unit.first_arm + unit.n_arms) continue;
     sets.resize(static_cast<std::size_t>(number - unit.first_arm) + 1);
-    sets.back().push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)},
-                           intervention_kind(row.op),
-                           static_cast<float>(row.value),
-                           span_of(row.span)});
+    sets.back().push_back(edit_of(row));
   }
   return sets;
 }

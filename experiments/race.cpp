@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "experiments/planned_edits.hpp"
 #include "experiments/race_field.hpp"
 #include "experiments/race_rows.hpp"
 #include "framework/base/error.hpp"
@@ -144,21 +145,6 @@ ScreenBlockRow screen_block(const WorkUnit& unit, const std::string& item, const
   return row;
 }
 
-EffectBlockRow effect_block(const WorkUnit& unit, const char* metric, std::int64_t n_tokens, double baseline,
-                            std::vector<float> effects) {
-  EffectBlockRow row;
-  row.model = unit.model;
-  row.task = unit.task;
-  row.item = unit.items.front();
-  row.metric = metric;
-  row.first_arm = unit.first_arm;
-  row.n = unit.n_arms;
-  row.n_tokens = n_tokens;
-  row.baseline = baseline;
-  row.effects = std::move(effects);
-  return row;
-}
-
 UnitRows RaceExperiment::measure_screen(Workbench& bench, const Plan& plan, const WorkUnit& unit) const {
   const Catalog& catalog = bench.catalog();
   const TaskEntry& task = catalog.task(unit.task);
@@ -183,21 +169,14 @@ UnitRows RaceExperiment::measure_screen(Workbench& bench, const Plan& plan, cons
 UnitRows RaceExperiment::measure_arms(Workbench& bench, const Plan& plan, const WorkUnit& unit) const {
   const Catalog& catalog = bench.catalog();
   const TaskEntry& task = catalog.task(unit.task);
-  std::vector<SweepArm> arms;
-  for (std::int64_t i = unit.first_arm; i < unit.first_arm + unit.n_arms; ++i) {
-    const ArmRow& row = plan.arms.at(static_cast<std::size_t>(i));
-    arms.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)},
-                    intervention_kind(row.op),
-                    static_cast<float>(row.value),
-                    span_of(row.span)});
-  }
   SuffixSweep sweep(bench.decoder(unit.model), bench.sweep_limits(unit.model, keys_.rows));
   const auto text = catalog.reference(catalog.model(unit.model), task, task.item(unit.items.front()));
-  PromptEffects effects = measure_effects(sweep, text, arms);
+  PromptEffects effects = measure_effects(sweep, text, unit_arms(plan, unit));
   UnitRows rows;
-  rows.add(
-      effect_block(unit, kRaceMetric, effects.n_reasoning, effects.reasoning_baseline, std::move(effects.reasoning)));
-  rows.add(effect_block(unit, "answer_logprob", effects.n_answer, effects.answer_baseline, std::move(effects.answer)));
+  rows.add(unit_effects(unit, unit.items.front(), kRaceMetric, effects.n_reasoning, effects.reasoning_baseline,
+                        std::move(effects.reasoning)));
+  rows.add(unit_effects(unit, unit.items.front(), "answer_logprob", effects.n_answer, effects.answer_baseline,
+                        std::move(effects.answer)));
   return rows;
 }
 

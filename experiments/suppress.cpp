@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/planned_edits.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
 #include "framework/intervene/intervention_set.hpp"
@@ -26,10 +27,7 @@ std::vector<Arm> arms_of(const Plan& plan, const WorkUnit& unit) {
   for (const SetMemberRow& row : plan.members) {
     if (row.model != unit.model || row.task != unit.task) continue;
     if (arms.back().name != row.set_name) arms.push_back({row.set_name, {}});
-    arms.back().edits.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)},
-                                 intervention_kind(row.op),
-                                 static_cast<float>(row.value),
-                                 span_of(row.span)});
+    arms.back().edits.push_back(edit_of(row));
   }
   return arms;
 }

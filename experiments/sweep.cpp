@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/planned_edits.hpp"
 #include "framework/base/error.hpp"
 #include "framework/measure/attempts.hpp"
 #include "framework/measure/effects.hpp"
@@ -12,18 +13,6 @@ namespace neurosweep {
 namespace {
 
 constexpr const char* kMetrics[] = {"reasoning_logprob", "answer_logprob", "accuracy"};
-
-std::vector<SweepArm> arms_of(const Plan& plan, const WorkUnit& unit) {
-  std::vector<SweepArm> arms;
-  for (std::int64_t i = unit.first_arm; i < unit.first_arm + unit.n_arms; ++i) {
-    const ArmRow& row = plan.arms.at(static_cast<std::size_t>(i));
-    arms.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)},
-                    intervention_kind(row.op),
-                    static_cast<float>(row.value),
-                    span_of(row.span)});
-  }
-  return arms;
-}
 
 class SweepExperiment final : public Experiment {
  public:
@@ -71,15 +60,15 @@ class SweepExperiment final : public Experiment {
   UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const override {
     const Catalog& catalog = bench.catalog();
     const TaskEntry& task = catalog.task(unit.task);
-    const auto arms = arms_of(plan, unit);
+    const auto arms = unit_arms(plan, unit);
     SuffixSweep sweep(bench.decoder(unit.model), bench.sweep_limits(unit.model, keys_.rows));
     UnitRows rows;
     for (const auto& id : unit.items) {
       const TaskItem& item = task.item(id);
       const auto text = catalog.reference(catalog.model(unit.model), task, item);
       const PromptEffects effects = measure_effects(sweep, text, arms);
-      rows.add(block(unit, id, kMetrics[0], effects.n_reasoning, effects.reasoning_baseline, effects.reasoning));
-      rows.add(block(unit, id, kMetrics[1], effects.n_answer, effects.answer_baseline, effects.answer));
+      rows.add(unit_effects(unit, id, kMetrics[0], effects.n_reasoning, effects.reasoning_baseline, effects.reasoning));
+      rows.add(unit_effects(unit, id, kMetrics[1], effects.n_answer, effects.answer_baseline, effects.answer));
       if (keys_.accuracy) rows.add(accuracy_block(bench, unit, item, arms));
     }
     return rows;
@@ -124,21 +113,6 @@ class SweepExperiment final : public Experiment {
     }
   }
 
-  EffectBlockRow block(const WorkUnit& unit, const std::string& item, const char* metric, std::int64_t n_tokens,
-                       double baseline, std::vector<float> effects) const {
-    EffectBlockRow row;
-    row.model = unit.model;
-    row.task = unit.task;
-    row.item = item;
-    row.metric = metric;
-    row.first_arm = unit.first_arm;
-    row.n = unit.n_arms;
-    row.n_tokens = n_tokens;
-    row.baseline = baseline;
-    row.effects = std::move(effects);
-    return row;
-  }
-
   EffectBlockRow accuracy_block(Workbench& bench, const WorkUnit& unit, const TaskItem& item,
                                 const std::vector<SweepArm>& arms) const {
     const TaskEntry& task = bench.catalog().task(unit.task);
@@ -153,7 +127,7 @@ class SweepExperiment final : public Experiment {
     for (std::size_t i = 1; i < attempts.size(); ++i) {
       effects.push_back(static_cast<float>((attempts[i].correct ? 1 : 0) - baseline));
     }
-    return block(unit, item.id, kMetrics[2], attempts[0].n_tokens, baseline, std::move(effects));
+    return unit_effects(unit, item.id, kMetrics[2], attempts[0].n_tokens, baseline, std::move(effects));
   }
 
   SweepSpec keys_;

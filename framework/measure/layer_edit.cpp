@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -11,14 +10,6 @@
 namespace neurosweep {
 
 namespace {
-
-/// First and number of the span's positions among T fed ones; see InterventionSet.
-std::pair<std::int64_t, std::int64_t> fed_positions(Span span, std::int64_t prompt_length, std::int64_t T) {
-  const std::int64_t begin = span == Span::generated ? prompt_length : span == Span::last ? prompt_length - 1 : 0;
-  const std::int64_t end = span == Span::prompt || span == Span::last ? prompt_length : T;
-  if (begin >= end) throw input_error("the span {} covers no fed position of the text", span_name(span));
-  return {begin, end - begin};
-}
 
 at::Tensor values_tensor(std::span<const float> values, const ArchSpec& arch, const KindInfo& kind) {
   if (!kind.needs_value) return at::zeros({1, 1});
@@ -47,8 +38,14 @@ at::Tensor LayerEdit::change(LayerIndex layer, const at::Tensor& a) const {
 LayerEdit make_layer_edit(const Decoder& decoder, InterventionKind kind, std::span<const float> values, Span span,
                           std::int64_t prompt_length, std::int64_t T) {
   const KindInfo& info = kind_info(kind);
-  const auto [begin, count] = fed_positions(span, prompt_length, T);
-  return {info, values_tensor(values, decoder.arch(), info).to(decoder.device()), begin, count};
+  const auto [begin, end] = positions_of(span, prompt_length, T);
+  if (begin >= end) throw input_error("the span {} covers no fed position of the text", span_name(span));
+  return {info, values_tensor(values, decoder.arch(), info).to(decoder.device()), begin, end - begin};
+}
+
+std::vector<float> to_floats(const at::Tensor& x) {
+  const at::Tensor dense = x.to(at::kCPU).contiguous();
+  return {dense.const_data_ptr<float>(), dense.const_data_ptr<float>() + dense.numel()};
 }
 
 }  // namespace neurosweep

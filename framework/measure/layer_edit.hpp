@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -26,5 +27,8 @@ struct LayerEdit {
 ///   throws   Error{input}: values of another size or not finite, a span without a fed position
 LayerEdit make_layer_edit(const Decoder& decoder, InterventionKind kind, std::span<const float> values, Span span,
                           std::int64_t prompt_length, std::int64_t T);
+
+/// The numbers of an f32 tensor on any device.
+std::vector<float> to_floats(const at::Tensor& x);
 
 }  // namespace neurosweep

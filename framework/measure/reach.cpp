@@ -72,11 +72,6 @@ class ReachHook final : public ActivationHook {
   Fold fold_ = Fold::sum;
 };
 
-std::vector<float> to_vector(const at::Tensor& x) {
-  const at::Tensor dense = x.to(at::kCPU).contiguous();
-  return {dense.const_data_ptr<float>(), dense.const_data_ptr<float>() + dense.numel()};
-}
-
 }  // namespace
 
 ReachProbe::ReachProbe(const Decoder& decoder) : decoder_(decoder) {
@@ -112,8 +107,8 @@ ReachEffects ReachProbe::measure(const ReferenceText& text, InterventionKind kin
     const at::Tensor margin = (right - others.logsumexp(-1, /*keepdim=*/true)).sum();
     const at::Tensor effect = hook.run_backward(logprob, ReachHook::Fold::sum, /*keep_graph=*/true);
     const at::Tensor push = hook.run_backward(margin, ReachHook::Fold::sum_of_squares, /*keep_graph=*/false);
-    return ReachEffects{logprob.item<double>(), n_scored, to_vector(effect), to_vector(push),
-                        to_vector(hook.displacements())};
+    return ReachEffects{logprob.item<double>(), n_scored, to_floats(effect), to_floats(push),
+                        to_floats(hook.displacements())};
   });
 }
 

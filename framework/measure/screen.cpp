@@ -144,11 +144,6 @@ at::Tensor add_graph(const ScoredText& text, std::int64_t B, GradientReducer& re
   return logprobs.detach();
 }
 
-std::vector<float> to_vector(const at::Tensor& x) {
-  const at::Tensor dense = x.to(at::kCPU).contiguous();
-  return {dense.const_data_ptr<float>(), dense.const_data_ptr<float>() + dense.numel()};
-}
-
 }  // namespace
 
 ScreenEffects screen_effects(const Decoder& decoder, const ReferenceText& text, InterventionKind kind,
@@ -179,7 +174,7 @@ ScreenEffects screen_effects(const Decoder& decoder, const ReferenceText& text, 
     }
     const at::Tensor sum = logprobs.to(at::kDouble);
     return ScreenEffects{sum.sum().item<double>(), scored.answer_part(sum).sum().item<double>(),
-                         to_vector(sums.reasoning), to_vector(sums.answer)};
+                         to_floats(sums.reasoning), to_floats(sums.answer)};
   });
 }
 

@@ -1,0 +1,30 @@
+#include "experiments/planned_edits.hpp"
+
+#include <utility>
+
+namespace neurosweep {
+
+std::vector<SweepArm> unit_arms(const Plan& plan, const WorkUnit& unit) {
+  std::vector<SweepArm> arms;
+  for (std::int64_t i = unit.first_arm; i < unit.first_arm + unit.n_arms; ++i) {
+    arms.push_back(edit_of(plan.arms.at(static_cast<std::size_t>(i))));
+  }
+  return arms;
+}
+
+EffectBlockRow unit_effects(const WorkUnit& unit, const std::string& item, const char* metric, std::int64_t n_tokens,
+                            double baseline, std::vector<float> effects) {
+  EffectBlockRow row;
+  row.model = unit.model;
+  row.task = unit.task;
+  row.item = item;
+  row.metric = metric;
+  row.first_arm = unit.first_arm;
+  row.n = unit.n_arms;
+  row.n_tokens = n_tokens;
+  row.baseline = baseline;
+  row.effects = std::move(effects);
+  return row;
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/experiment.hpp"
+#include "framework/measure/suffix_sweep.hpp"
+
+namespace neurosweep {
+
+/// The intervention of a planned row: an ArmRow or a SetMemberRow.
+template <class Row>
+SweepArm edit_of(const Row& row) {
+  return {{LayerIndex(row.layer), NeuronIndex(row.neuron)},
+          intervention_kind(row.op),
+          static_cast<float>(row.value),
+          span_of(row.span)};
+}
+
+/// The arms of a unit, in the plan's order.
+std::vector<SweepArm> unit_arms(const Plan& plan, const WorkUnit& unit);
+
+/// Effects of all arms of a unit on one item.
+EffectBlockRow unit_effects(const WorkUnit& unit, const std::string& item, const char* metric, std::int64_t n_tokens,
+                            double baseline, std::vector<float> effects);
+
+}  // namespace neurosweep
