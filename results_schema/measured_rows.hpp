@@ -7,6 +7,8 @@
 #include <tuple>
 #include <vector>
 
+#include "results_schema/predict_rows.hpp"
+
 namespace neurosweep {
 
 /// One generated answer of a model to a task item, with its chain of thought.
@@ -243,6 +245,7 @@ struct UnitFailureRow {
 };
 
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
-using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow>;
+using MeasuredTables =
+    std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow, PromptActivationRow>;
 
 }  // namespace neurosweep

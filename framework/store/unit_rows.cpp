@@ -78,6 +78,12 @@ void UnitRows::add(ScreenBlockRow row, NonFinite policy) {
   rows<ScreenBlockRow>().push_back(std::move(row));
 }
 
+void UnitRows::add(PromptActivationRow row, NonFinite policy) {
+  row.n_nonfinite = check_block(row, row.activations, policy);
+  row.seq = static_cast<std::int64_t>(rows<PromptActivationRow>().size());
+  rows<PromptActivationRow>().push_back(std::move(row));
+}
+
 std::int64_t UnitRows::size() const {
   return std::apply([](const auto&... table) { return static_cast<std::int64_t>((table.size() + ...)); }, tables_);
 }

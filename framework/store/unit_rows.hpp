@@ -23,6 +23,7 @@ class UnitRows {
   void add(EffectBlockRow row, NonFinite policy = NonFinite::reject);
   void add(OutcomeRow row);
   void add(ScreenBlockRow row, NonFinite policy = NonFinite::reject);
+  void add(PromptActivationRow row, NonFinite policy = NonFinite::reject);
 
   /// Adds a row that already has its key: for units read back from a store.
   template <class Row>

@@ -1,5 +1,6 @@
 #include "results_schema/schema.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
@@ -158,7 +159,7 @@ TEST_F(SchemaTest, TheReadmeNamesEveryView) {
 
 TEST(Schema, FilesAreNumberedWithoutGaps) {
   for (std::size_t i = 0; i < schema_files().size(); ++i) {
-    EXPECT_TRUE(schema_files()[i].name.starts_with("000" + std::to_string(i + 1) + "_")) << schema_files()[i].name;
+    EXPECT_TRUE(schema_files()[i].name.starts_with(fmt::format("{:04}_", i + 1))) << schema_files()[i].name;
   }
 }
 
