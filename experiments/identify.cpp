@@ -1,5 +1,8 @@
 #include "experiments/identify.hpp"
 
+#include <algorithm>
+
+#include "framework/base/error.hpp"
 #include "framework/rank/scores.hpp"
 
 namespace neurosweep {
@@ -14,6 +17,7 @@ class IdentifyExperiment final : public Experiment {
     keys_.models = choose_names(keys_.models, study.model_names(), "model", spec.table.place);
     keys_.tasks = choose_names(keys_.tasks, study.task_names(), "task", spec.table.place);
     earlier_experiment(study, spec, "from", keys_.from, {"trace"});
+    check_method(spec);
   }
 
   std::optional<Plan> plan(const Catalog&, std::int64_t, const Database&) const override { return std::nullopt; }
@@ -22,14 +26,27 @@ class IdentifyExperiment final : public Experiment {
     throw error(ErrorKind::internal, "experiment '{}' has no units to measure", keys_.name);
   }
 
-  void reduce(const Catalog&, Database& db) const override {
-    reduce_contrast(db, {keys_.name, keys_.from, keys_.models, keys_.tasks, keys_.top,
-                         keys_.polarity ? Polarity::require_flip : Polarity::any});
+  void reduce(const Catalog& catalog, Database& db) const override {
+    const ContrastSpec contrast{keys_.name,  keys_.from, keys_.models,
+                                keys_.tasks, keys_.top,  keys_.polarity ? Polarity::require_flip : Polarity::any};
+    if (keys_.method == "random") {
+      const auto seed = content_seed(catalog.study(), fmt::format("random neurons {}", keys_.seed_no));
+      reduce_random(db, contrast, static_cast<std::uint64_t>(seed));
+    } else {
+      reduce_contrast(db, contrast);
+    }
   }
 
   Forecast forecast(const Catalog&) const override { return {}; }
 
  private:
+  void check_method(const ExperimentSpec& spec) const {
+    const std::vector<std::string> methods = {"contrast", "random"};
+    if (std::find(methods.begin(), methods.end(), keys_.method) != methods.end()) return;
+    throw input_error("{}: experiment '{}': method '{}' is none of: {}", to_text(spec.table.place), keys_.name,
+                      keys_.method, fmt::join(methods, ", "));
+  }
+
   IdentifySpec keys_;
 };
 

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "framework/rank/critical_set.hpp"
+#include "framework/rank/directions.hpp"
+#include "framework/rank/trace_reader.hpp"
 #include "framework/store/database.hpp"
 
 namespace neurosweep {
@@ -14,17 +17,6 @@ namespace neurosweep {
 enum class Polarity {
   require_flip,  ///< only those whose mean activation changes sign between correct and incorrect traces, eq. (2)
   any,
-};
-
-/// What pairing needs to know of a trace.
-struct TraceKey {
-  std::int64_t round_id = 0;
-  std::int64_t unit = 0;
-  std::int64_t seq = 0;
-  std::string task;
-  std::string item;
-  std::int64_t attempt = 0;
-  std::int64_t correct = 0;  ///< 0 or 1
 };
 
 struct TracePair {
@@ -74,12 +66,31 @@ struct ContrastSpec {
   Polarity polarity = Polarity::require_flip;
 };
 
-/// Writes contrast_score (every neuron) and critical_set (the best K, source 'contrast') of an experiment from its
-/// trace experiment, for each model and task and for the pool of the tasks.
-///
-/// Reads activation means trace pair by trace pair; replaces what the experiment had.
+/// Contrasts of the models and tasks of `spec` that have a trace pair, each given to `visit` as soon as it is folded:
+/// a model's tasks, then the pool of its tasks (kAllTasks). Reads activation means trace pair by trace pair.
 ///   returns  one line for each model and task without a usable pair, saying what to do; these lines are logged too
 ///   throws   Error{input} when no model and task has a pair; Error{store} for means of another size than the model
+std::vector<std::string> for_each_contrast(
+    const Database& db, const ContrastSpec& spec,
+    const std::function<void(const ModelRow&, const std::string& task, const ContrastScores&)>& visit);
+
+/// The best K neurons of a contrast, each with S of eq. (1) as its score and as the activation to add.
+NeuronDirection contrast_direction(const ContrastSpec& spec, const ModelRow& model, const std::string& task,
+                                   const ContrastScores& scores);
+
+/// Writes contrast_score (every neuron), critical_set (the best K) and direction (S on them), source 'contrast', for
+/// each model and task and for the pool of the tasks; replaces what the experiment had.
+/// Warns where the polarity filter leaves fewer than K neurons, with their number.
+///   returns, throws  as for_each_contrast()
 std::vector<std::string> reduce_contrast(Database& db, const ContrastSpec& spec);
+
+/// Random neurons in the place of the contrast's: as many in every layer, none of its own, each with the magnitude of
+/// one of the contrast's neurons of that layer and a random sign; so the norm is the same, layer by layer.
+///   seed  a draw; it and the number of the draw fix everything
+NeuronDirection random_direction(const NeuronDirection& contrast, std::int64_t M, std::uint64_t seed);
+
+/// Writes critical_set and direction, source 'random', matched to what reduce_contrast() would write.
+///   returns, throws  as for_each_contrast()
+std::vector<std::string> reduce_random(Database& db, const ContrastSpec& spec, std::uint64_t seed);
 
 }  // namespace neurosweep

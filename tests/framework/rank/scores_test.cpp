@@ -1,5 +1,8 @@
 #include "framework/rank/scores.hpp"
 
+#include <cmath>
+#include <map>
+#include <set>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -143,6 +146,72 @@ TEST(ReduceContrast, ReplacesItsOwnRowsWhenRunAgain) {
   reduce_contrast(store.db(), contrast_spec());
 
   EXPECT_EQ(store.db().select<ContrastScoreRow>().size(), 16u);
+}
+
+TEST(ReduceContrast, WritesTheScoresOfTheSelectedAsTheirDirection) {
+  SyntheticStore store;
+  store.add_traces("traces", {planted("add", "0", 0, true), planted("add", "0", 1, false)});
+
+  reduce_contrast(store.db(), contrast_spec());
+
+  const auto rows = store.db().select<DirectionRow>("WHERE task = 'add'");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].layer, 1);
+  EXPECT_EQ(rows[0].neuron, 1);
+  EXPECT_EQ(rows[0].value, 2);
+  EXPECT_EQ(rows[0].source, "contrast");
+}
+
+NeuronDirection two_layer_direction() {
+  const auto id = [](int layer, int neuron) { return NeuronId{LayerIndex{layer}, NeuronIndex{neuron}}; };
+  return {"tiny", "add", {{id(0, 3), -4, -4}, {id(1, 0), 3, 3}, {id(0, 1), 2, 2}}};
+}
+
+TEST(RandomDirection, HasOtherNeuronsOfTheSameLayersAndTheSameMagnitudes) {
+  const NeuronDirection contrast = two_layer_direction();
+
+  const NeuronDirection random = random_direction(contrast, 8, 5);
+
+  std::map<int, std::multiset<double>> magnitudes;
+  for (const PushedNeuron& neuron : random.neurons) {
+    magnitudes[to_int(neuron.id.layer)].insert(std::abs(neuron.value));
+    for (const PushedNeuron& own : contrast.neurons) EXPECT_NE(neuron.id, own.id);
+  }
+  EXPECT_EQ(magnitudes, (std::map<int, std::multiset<double>>{{0, {2, 4}}, {1, {3}}}));
+  EXPECT_DOUBLE_EQ(direction_norm(random), direction_norm(contrast));
+}
+
+TEST(RandomDirection, DrawsBothSignsAndOtherNeuronsByItsSeed) {
+  std::set<double> values;
+  std::set<NeuronId> ids;
+
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const auto& first = random_direction(two_layer_direction(), 8, seed).neurons.back();
+    values.insert(first.value);
+    ids.insert(first.id);
+  }
+
+  EXPECT_EQ(values, (std::set<double>{-3, 3}));
+  EXPECT_EQ(ids.size(), 7u);
+}
+
+TEST(ReduceRandom, WritesAMatchedSetAndDirectionForTaskAndPool) {
+  SyntheticStore store;
+  store.add_traces("traces", {planted("add", "0", 0, true), planted("add", "0", 1, false),
+                              planted("sort", "0", 0, true), planted("sort", "0", 1, false)});
+
+  reduce_random(store.db(), contrast_spec(), 11);
+
+  const auto rows = store.db().select<DirectionRow>();
+  ASSERT_EQ(rows.size(), 3u);
+  for (const DirectionRow& row : rows) {
+    EXPECT_EQ(row.layer, 1);
+    EXPECT_NE(row.neuron, 1);
+    EXPECT_EQ(std::abs(row.value), 2);
+    EXPECT_EQ(row.source, "random");
+  }
+  EXPECT_EQ(read_critical_sets(store.db(), "identify").size(), 3u);
+  EXPECT_TRUE(store.db().select<ContrastScoreRow>().empty());
 }
 
 TEST(ReadCriticalSet, NamesTheSetsThereAreWhenOneIsMissing) {
