@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "results_schema/identify_rows.hpp"
 #include "results_schema/predict_rows.hpp"
 
 namespace neurosweep {
@@ -245,7 +246,7 @@ struct UnitFailureRow {
 };
 
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
-using MeasuredTables =
-    std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow, PromptActivationRow>;
+using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow,
+                                  PromptActivationRow, ActivationLastRow, TraceGeometryRow>;
 
 }  // namespace neurosweep

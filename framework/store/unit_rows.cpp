@@ -49,13 +49,18 @@ void UnitRows::add(TraceRow row) {
   rows<TraceRow>().push_back(std::move(row));
 }
 
+template <class Row>
+std::int64_t UnitRows::seq_of_last_trace() const {
+  const auto& table = get<Row>();
+  const std::int64_t seq = static_cast<std::int64_t>(get<TraceRow>().size()) - 1;
+  ensure(seq >= 0 && (table.empty() || table.back().seq < seq), "what belongs to a trace follows it, at most one each");
+  return seq;
+}
+
 void UnitRows::add(ActivationMeanRow row, NonFinite policy) {
-  auto& means = rows<ActivationMeanRow>();
-  row.seq = static_cast<std::int64_t>(rows<TraceRow>().size()) - 1;
-  ensure(row.seq >= 0 && (means.empty() || means.back().seq < row.seq),
-         "an activation mean follows its trace, at most one each");
+  row.seq = seq_of_last_trace<ActivationMeanRow>();
   row.n_nonfinite = check_block(row, row.mean_values, policy);
-  means.push_back(std::move(row));
+  rows<ActivationMeanRow>().push_back(std::move(row));
 }
 
 void UnitRows::add(EffectBlockRow row, NonFinite policy) {
@@ -82,6 +87,18 @@ void UnitRows::add(PromptActivationRow row, NonFinite policy) {
   row.n_nonfinite = check_block(row, row.activations, policy);
   row.seq = static_cast<std::int64_t>(rows<PromptActivationRow>().size());
   rows<PromptActivationRow>().push_back(std::move(row));
+}
+
+void UnitRows::add(ActivationLastRow row, NonFinite policy) {
+  row.seq = seq_of_last_trace<ActivationLastRow>();
+  row.n_nonfinite = check_block(row, row.last_values, policy);
+  rows<ActivationLastRow>().push_back(std::move(row));
+}
+
+void UnitRows::add(TraceGeometryRow row) {
+  check_scalars(row);
+  row.seq = seq_of_last_trace<TraceGeometryRow>();
+  rows<TraceGeometryRow>().push_back(std::move(row));
 }
 
 std::int64_t UnitRows::size() const {

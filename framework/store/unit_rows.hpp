@@ -24,6 +24,9 @@ class UnitRows {
   void add(OutcomeRow row);
   void add(ScreenBlockRow row, NonFinite policy = NonFinite::reject);
   void add(PromptActivationRow row, NonFinite policy = NonFinite::reject);
+  /// Belong to the trace added last and take its seq.
+  void add(ActivationLastRow row, NonFinite policy = NonFinite::reject);
+  void add(TraceGeometryRow row);
 
   /// Adds a row that already has its key: for units read back from a store.
   template <class Row>
@@ -46,6 +49,8 @@ class UnitRows {
   std::uint32_t crc32c(const std::string& unit_hash) const;
 
  private:
+  template <class Row>
+  std::int64_t seq_of_last_trace() const;
   template <class Row>
   std::vector<Row>& rows() {
     return std::get<std::vector<Row>>(tables_);
