@@ -19,4 +19,14 @@ void CompositeHook::visit(Site site, LayerIndex layer, at::Tensor& x, const Batc
   }
 }
 
+bool CompositeHook::wants_predictions() const {
+  return std::any_of(hooks_.begin(), hooks_.end(), [](const auto* hook) { return hook->wants_predictions(); });
+}
+
+void CompositeHook::predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) {
+  for (auto* hook : hooks_) {
+    if (hook->wants_predictions()) hook->predicted(logits, sequences);
+  }
+}
+
 }  // namespace neurosweep

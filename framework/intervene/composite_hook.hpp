@@ -13,6 +13,8 @@ class CompositeHook final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool wants_predictions() const override;
+  void predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) override;
 
  private:
   std::vector<ActivationHook*> hooks_;

@@ -137,10 +137,20 @@ class SlotBatch {
     for (std::size_t s = first_slot; s < busy_.size(); ++s) {
       *u++ = uniform_at(request_of(busy_[s]).seed, results_[busy_[s].request].tokens.size());
     }
-    const SampledTokens sampled = sample_tokens(decoder_.head(x), uniforms, sampling_);
+    const at::Tensor logits = decoder_.head(x);
+    if (hook_ != nullptr && hook_->wants_predictions()) hook_->predicted(logits, sequences_from(first_slot));
+    const SampledTokens sampled = sample_tokens(logits, uniforms, sampling_);
     const auto* token = sampled.tokens.const_data_ptr<std::int64_t>();
     const auto* logprob = sampled.logprobs.const_data_ptr<float>();
     for (std::size_t s = first_slot; s < busy_.size(); ++s) accept(busy_[s], *token++, *logprob++);
+  }
+
+  std::vector<std::int64_t> sequences_from(std::size_t first_slot) const {
+    std::vector<std::int64_t> sequences;
+    for (std::size_t s = first_slot; s < busy_.size(); ++s) {
+      sequences.push_back(static_cast<std::int64_t>(busy_[s].request));
+    }
+    return sequences;
   }
 
   void accept(Slot& slot, std::int64_t token, double logprob) {

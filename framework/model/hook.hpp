@@ -29,6 +29,11 @@ class ActivationHook {
   /// x: [B, T, M] at neuron, else [B, T, D]; may be changed in place. The decoder goes on with it: clone what is to be
   /// kept.
   virtual void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) = 0;
+
+  /// Whether a generation tells the hook what the model predicts next.
+  virtual bool wants_predictions() const { return false; }
+  /// logits: [n, V] f32, row i of sequences[i]: what its next token is chosen from.
+  virtual void predicted(const at::Tensor& /*logits*/, const std::vector<std::int64_t>& /*sequences*/) {}
 };
 
 }  // namespace neurosweep
