@@ -15,6 +15,7 @@ namespace {
 constexpr int kWorlds = 1000;
 constexpr std::size_t kDonors = 12;           // measured neurons that an unmeasured one may resemble
 constexpr std::size_t kRepresentatives = 64;  // of a run of unmeasured neurons between two donors
+constexpr double kErrorSpread = 0.35;         // of the log of all standard errors: they are estimates of few items
 
 double draw_normal(CounterRng& rng) {
   const double radius = std::sqrt(-2 * std::log1p(-rng.uniform()));
@@ -66,8 +67,9 @@ class Worlds {
   /// Recall of the given set in one random world.
   double draw() {
     means_.clear();
+    const double scale = std::exp(kErrorSpread * draw_normal(rng_));
     for (const RecallEntrant& entrant : entrants_) {
-      means_.push_back(entrant.mean + entrant.standard_error * draw_normal(rng_));
+      means_.push_back(entrant.mean + scale * entrant.standard_error * draw_normal(rng_));
     }
     std::vector<std::size_t> order(means_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -117,7 +119,8 @@ RecallEstimate estimate_recall(std::span<const RecallEntrant> entrants, std::spa
   std::vector<double> recalls;
   for (int i = 0; i < kWorlds; ++i) recalls.push_back(worlds.draw());
   const double mean = std::accumulate(recalls.begin(), recalls.end(), 0.0) / kWorlds;
-  return {mean, {quantile(recalls, 0.025), quantile(recalls, 0.975)}};
+  const auto K = static_cast<double>(std::min(top, neurons));  // a recall is a whole number of K-ths
+  return {mean, {std::floor(quantile(recalls, 0.025) * K) / K, std::ceil(quantile(recalls, 0.975) * K) / K}};
 }
 
 }  // namespace neurosweep

@@ -21,8 +21,8 @@ struct RecallEstimate {
 };
 
 /// Estimates which share of the true top K is in the given one, from random possible worlds: in each, every measured
-/// mean is drawn from its normal distribution, and every other neuron gets the drawn mean of a measured neuron of
-/// about its reach, in proportion to the reach.
+/// mean is drawn from its normal distribution, whose standard errors are drawn too (all by one log-normal factor), and
+/// every other neuron gets the drawn mean of a measured neuron of about its reach, in proportion to the reach.
 ///   entrants     at least 1
 ///   other_reach  mean reach of the neurons that were not measured, in any order
 ///   source       Andridge, Little 2010, "A review of hot deck imputation for survey non-response"
