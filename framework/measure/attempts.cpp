@@ -1,5 +1,7 @@
 #include "framework/measure/attempts.hpp"
 
+#include <utility>
+
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
@@ -48,11 +50,13 @@ Attempt graded(const Generation& generation, std::int64_t n_prompt_tokens, const
 
 std::vector<Attempt> measure_attempts(const Decoder& decoder, const Tokenizer& tokenizer, const Grader& grader,
                                       std::span<const AttemptRequest> requests, const AttemptOptions& options,
-                                      KeepMeans keep) {
+                                      KeepMeans keep, const std::vector<ActivationHook*>& observers) {
   const auto prompts = tokenized(tokenizer, requests, options.max_new_tokens);
   InterventionSet interventions = interventions_of(requests, decoder.arch());
   NeuronMeans means(decoder.arch());
-  CompositeHook hook({&interventions, keep == KeepMeans::yes ? &means : nullptr});
+  std::vector<ActivationHook*> hooks = {&interventions, keep == KeepMeans::yes ? &means : nullptr};
+  hooks.insert(hooks.end(), observers.begin(), observers.end());
+  CompositeHook hook(std::move(hooks));
   const auto generations = generate(decoder, prompts, options.sampling, options.slots, &hook);
   interventions.check_applied();
 

@@ -45,9 +45,10 @@ struct Attempt {
 };
 
 /// Generates and grades one completion for every request, all in one batch stream.
+///   observers  further hooks, visited after the interventions; BatchRows::sequence is the index of the request
 ///   throws  Error{input}: prompt longer than the context, or an intervention that touched no position
 std::vector<Attempt> measure_attempts(const Decoder& decoder, const Tokenizer& tokenizer, const Grader& grader,
                                       std::span<const AttemptRequest> requests, const AttemptOptions& options,
-                                      KeepMeans keep);
+                                      KeepMeans keep, const std::vector<ActivationHook*>& observers = {});
 
 }  // namespace neurosweep
