@@ -25,6 +25,7 @@ struct WorkUnit {
   std::vector<std::string> items;  ///< ids
   std::int64_t first_arm = 0;      ///< arms [first_arm, first_arm + n_arms) of the plan
   std::int64_t n_arms = 0;
+  std::vector<std::string> texts = {};  ///< that the unit works on beside its items
 };
 
 /// One round of an experiment: a pure function of the study and of merged results.
@@ -35,6 +36,8 @@ struct Plan {
   std::vector<ArmRow> arms;
   std::vector<SetMemberRow> members;
   std::vector<WorkUnit> units;
+  std::vector<SteerArmRow> steer_arms = {};
+  std::vector<SteerGateRow> gates = {};
 };
 
 std::string plan_to_text(const Plan& plan);

@@ -38,13 +38,16 @@ std::string plan_to_text(const Plan& plan) {
                      {"task", unit.task},
                      {"items", unit.items},
                      {"first_arm", unit.first_arm},
-                     {"n_arms", unit.n_arms}});
+                     {"n_arms", unit.n_arms},
+                     {"texts", unit.texts}});
   }
   return json_text({{"experiment", plan.experiment},
                     {"kind", plan.kind},
                     {"round_no", plan.round_no},
                     {"arms", rows_to_json(plan.arms)},
                     {"members", rows_to_json(plan.members)},
+                    {"steer_arms", rows_to_json(plan.steer_arms)},
+                    {"gates", rows_to_json(plan.gates)},
                     {"units", std::move(units)}});
 }
 
@@ -56,11 +59,13 @@ Plan plan_from_text(const std::string& text) {
   plan.round_no = require<std::int64_t>(json, "round_no", kOrigin);
   plan.arms = rows_from_json<ArmRow>(json.at("arms"));
   plan.members = rows_from_json<SetMemberRow>(json.at("members"));
+  plan.steer_arms = rows_from_json<SteerArmRow>(json.at("steer_arms"));
+  plan.gates = rows_from_json<SteerGateRow>(json.at("gates"));
   for (const Json& unit : json.at("units")) {
-    plan.units.push_back({require<std::string>(unit, "model", kOrigin), require<std::string>(unit, "task", kOrigin),
-                          require<std::vector<std::string>>(unit, "items", kOrigin),
-                          require<std::int64_t>(unit, "first_arm", kOrigin),
-                          require<std::int64_t>(unit, "n_arms", kOrigin)});
+    plan.units.push_back(
+        {require<std::string>(unit, "model", kOrigin), require<std::string>(unit, "task", kOrigin),
+         require<std::vector<std::string>>(unit, "items", kOrigin), require<std::int64_t>(unit, "first_arm", kOrigin),
+         require<std::int64_t>(unit, "n_arms", kOrigin), require<std::vector<std::string>>(unit, "texts", kOrigin)});
   }
   return plan;
 }

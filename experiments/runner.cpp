@@ -73,6 +73,7 @@ std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
   hash.add_text(plan.experiment).add_integer(plan.round_no).add_text(unit.model).add_text(unit.task);
   for (const auto& item : unit.items) hash.add_text(item);
   hash.add_integer(unit.first_arm).add_integer(unit.n_arms);
+  for (const auto& text : unit.texts) hash.add_text(text);
   return hash.hex();
 }
 
@@ -170,11 +171,13 @@ class StudyRun {
       if (!plan) return;
       for (ArmRow& arm : plan->arms) arm.round_id = round_id_;
       for (SetMemberRow& member : plan->members) member.round_id = round_id_;
+      for (SteerArmRow& arm : plan->steer_arms) arm.round_id = round_id_;
+      for (SteerGateRow& gate : plan->gates) gate.round_id = round_id_;
       text = plan_to_text(*plan);
       write_round(db,
                   {round_id_, plan->experiment, plan->kind, plan->round_no, hash_text(text),
                    static_cast<std::int64_t>(plan->units.size()), "{}"},
-                  plan->arms, plan->members);
+                  plan->arms, plan->members, plan->steer_arms, plan->gates);
     });
     comm_.broadcast(text);
     if (text.empty()) return false;

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "results_schema/steer_rows.hpp"
+
 namespace neurosweep {
 
 /// A round: dense units planned by a pure function of the study and of the rounds before it.
@@ -92,6 +94,6 @@ struct SetMemberRow {
 };
 
 /// The tables that rank 0 writes when it plans a round.
-using PlanTables = std::tuple<RoundRow, ArmRow, SetMemberRow>;
+using PlanTables = std::tuple<RoundRow, ArmRow, SetMemberRow, SteerArmRow, SteerGateRow>;
 
 }  // namespace neurosweep

@@ -13,17 +13,18 @@
 #include "results_schema/plan_rows.hpp"
 #include "results_schema/predict_rows.hpp"
 #include "results_schema/set_rows.hpp"
+#include "results_schema/steer_rows.hpp"
 #include "results_schema/study_rows.hpp"
 
 namespace neurosweep {
 
 /// The rows of every table of every store.
-using AllTables =
-    decltype(std::tuple_cat(std::declval<MeasuredTables>(), std::declval<PlanTables>(), std::declval<DerivedTables>(),
-                            std::declval<SetSearchTables>(), std::declval<DirectionTables>(),
-                            std::declval<PredictionTables>(), std::declval<IdentificationTables>(),
-                            std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow, LaunchRow,
-                                                    WorkerRow, MergedShardRow, ShardRow>>()));
+using AllTables = decltype(std::tuple_cat(std::declval<MeasuredTables>(), std::declval<PlanTables>(),
+                                          std::declval<DerivedTables>(), std::declval<SetSearchTables>(),
+                                          std::declval<DirectionTables>(), std::declval<PredictionTables>(),
+                                          std::declval<IdentificationTables>(), std::declval<SteerTables>(),
+                                          std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow,
+                                                                  LaunchRow, WorkerRow, MergedShardRow, ShardRow>>()));
 
 /// Calls visit.template operator()<Row>() for each row type of a tuple, in order.
 template <class Tables, class Visit>

@@ -79,7 +79,8 @@ void end_launch(Database& db, int launch, const std::string& exit_reason);
 /// Records a planned round with its arms and sets in one transaction. Planned again (on resume) it adds nothing.
 ///   throws  Error{store} when the round is there with another plan_hash
 void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>& arms = {},
-                 const std::vector<SetMemberRow>& set_members = {});
+                 const std::vector<SetMemberRow>& set_members = {}, const std::vector<SteerArmRow>& steer_arms = {},
+                 const std::vector<SteerGateRow>& gates = {});
 
 /// Replaces an experiment's rows of a derived table, in one transaction.
 template <class Row>

@@ -38,7 +38,8 @@ void end_launch(Database& db, int launch, const std::string& exit_reason) {
 }
 
 void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>& arms,
-                 const std::vector<SetMemberRow>& set_members) {
+                 const std::vector<SetMemberRow>& set_members, const std::vector<SteerArmRow>& steer_arms,
+                 const std::vector<SteerGateRow>& gates) {
   ensure(is_json(db, round.params), "a round's parameters are JSON");
   Transaction transaction(db.connection());
   const auto planned = db.select<RoundRow>("WHERE round_id = ?", {round.round_id});
@@ -53,6 +54,8 @@ void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>&
   db.insert(std::vector{round});
   db.insert(arms);
   db.insert(set_members);
+  db.insert(steer_arms);
+  db.insert(gates);
   transaction.commit();
 }
 
