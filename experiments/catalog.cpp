@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "experiments/task_entry.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/memory.hpp"
 
@@ -26,25 +27,13 @@ ModelEntry read_model(const ModelSpec& spec) {
   }
 }
 
-TaskEntry read_task_entry(const TaskSpec& spec) {
-  const std::string origin = to_text(spec.place);
-  try {
-    const TaskFormat format{spec.id_field, spec.question_field, spec.answer_field, spec.split_field};
-    TaskEntry entry{spec, read_task(spec.file, format), PromptTemplate(spec.prompt, origin + ": prompt"),
-                    PromptTemplate(spec.target, origin + ": target"), make_grader(spec.grader, spec.marker)};
-    entry.prompt.fill(entry.items.front().fields);
-    entry.target.fill(entry.items.front().fields);
-    return entry;
-  } catch (const Error& failure) {
-    throw Error(failure.kind(), fmt::format("{}: task '{}': {}", origin, spec.name, failure.what()));
-  }
-}
-
 }  // namespace
 
 Catalog::Catalog(StudySpec study) : study_(std::move(study)) {
   for (const ModelSpec& spec : study_.models) models_.emplace(spec.name, read_model(spec));
-  for (const TaskSpec& spec : study_.tasks) tasks_.emplace(spec.name, read_task_entry(spec));
+  std::vector<std::string> folders;
+  for (const ModelSpec& spec : study_.models) folders.push_back(spec.path);
+  for (const TaskSpec& spec : study_.tasks) tasks_.emplace(spec.name, read_task_entry(spec, folders));
 }
 
 const ModelEntry& Catalog::model(const std::string& name) const {
@@ -56,8 +45,9 @@ const TaskEntry& Catalog::task(const std::string& name) const {
 
 ReferenceText Catalog::reference(const ModelEntry& model, const TaskEntry& task, const TaskItem& item) const {
   const std::int64_t eos = model.arch.eos.empty() ? -1 : model.arch.eos.front();
-  return make_reference(*model.tokenizer, task.prompt.fill(item.fields), task.target.fill(item.fields), item.answer,
-                        eos, model.arch.context, fmt::format("task '{}', item '{}'", task.spec.name, item.id));
+  return make_reference(*model.tokenizer, task.prompt.fill(item.fields), task.target.fill(item.fields),
+                        item.fields.at("answer"), eos, model.arch.context,
+                        fmt::format("task '{}', item '{}'", task.spec.name, item.id));
 }
 
 const Decoder& Workbench::decoder(const std::string& model) {

@@ -13,6 +13,7 @@
 #include "framework/model/decoder.hpp"
 #include "framework/tasks/grader.hpp"
 #include "framework/tasks/task.hpp"
+#include "framework/tasks/task_prompt.hpp"
 #include "framework/text/prompt_template.hpp"
 #include "framework/text/tokenizer.hpp"
 
@@ -27,9 +28,9 @@ struct ModelEntry {
 
 /// A task of the study with its items.
 struct TaskEntry {
-  TaskSpec spec;
+  TaskSpec spec;  ///< with the format's prompt, target and grader where it names none
   std::vector<TaskItem> items;
-  PromptTemplate prompt;
+  TaskPrompt prompt;
   PromptTemplate target;
   std::shared_ptr<const Grader> grader;
 

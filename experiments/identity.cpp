@@ -4,6 +4,7 @@
 
 #include <torch/headeronly/version.h>
 
+#include "experiments/task_entry.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/model/weights.hpp"
 
@@ -24,7 +25,9 @@ std::string meaning_hash(const StudySpec& study) {
       drop(node, "memory");
     }
     if (name != "models" && name != "tasks") continue;
-    for (auto& [entry, table] : std::get<ConfigTable>(node.value)) drop(table, name == "models" ? "path" : "file");
+    for (auto& [entry, table] : std::get<ConfigTable>(node.value)) {
+      for (const char* key : {"path", "file", "shots_file", "python"}) drop(table, key);
+    }
   }
   return hash_text(canonical_text(tree));
 }
@@ -64,8 +67,9 @@ StudyIdentity make_identity(const Catalog& catalog) {
     identity.models.push_back({spec.name, spec.path, hash_checkpoint(spec.path), tokenizer_hash(spec.path), arch.family,
                                arch.L, arch.M, arch.D, arch.V, parameters(arch), spec.dtype});
   }
-  for (const TaskSpec& spec : study.tasks) {
-    identity.tasks.push_back({spec.name, spec.file, hash_file(spec.file),
+  for (const std::string& name : study.task_names()) {
+    const TaskSpec& spec = catalog.task(name).spec;
+    identity.tasks.push_back({spec.name, spec.file, hash_task(spec),
                               static_cast<std::int64_t>(catalog.task(spec.name).items.size()), spec.prompt, spec.target,
                               spec.grader});
   }

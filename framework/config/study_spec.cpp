@@ -146,7 +146,10 @@ StudySpec read_study(const std::string& path, const std::vector<std::string>& se
   study.tasks = read_named_tables<TaskSpec>(*top.tasks, "tasks");
   study.experiments = read_experiments(*top.experiments);
   for (auto& model : study.models) model.path = resolve_path(path, model.path);
-  for (auto& task : study.tasks) task.file = resolve_path(path, task.file);
+  for (auto& task : study.tasks) {
+    task.file = resolve_path(path, task.file);
+    if (!task.shots_file.empty()) task.shots_file = resolve_path(path, task.shots_file);
+  }
   return study;
 }
 

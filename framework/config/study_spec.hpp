@@ -46,14 +46,24 @@ struct ModelSpec {
   }
 };
 
-/// [tasks.<name>]: a JSON-lines file of questions with answers, and how to ask and grade them.
+/// [tasks.<name>]: questions with answers, and how to ask and grade them.
 struct TaskSpec {
   std::string name;
   std::string file;
-  std::string prompt = "{question}\n";
-  std::string target = "{answer}";
-  std::string grader = "exact";
+  std::string format = "jsonl";
+  std::string prompt;
+  std::string target;
+  std::string grader;
   std::string marker = "A:";
+  std::int64_t shots = 0;
+  std::string shots_file;
+  std::string shot_separator = "\n\n";
+  std::string chat;
+  std::string system;
+  std::string sandbox = "namespaces";
+  std::string python = "/usr/bin/python3";
+  double time_limit = 10;
+  std::string memory_limit = "1GiB";
   std::string id_field = "id";
   std::string question_field = "question";
   std::string answer_field = "answer";
@@ -62,11 +72,26 @@ struct TaskSpec {
 
   template <class Visitor>
   void visit_keys(Visitor& v) {
-    v.required("file", file, "JSON lines, one item a line; relative to the study file");
-    v.optional("prompt", prompt, "what the model reads; {field} stands for a field of the item");
-    v.optional("target", target, "the correct reasoning and answer that is scored; {field} as above");
-    v.optional("grader", grader, "exact, after, final_number, boxed or choice");
+    v.required("file", file, "task file, a folder of them, or a last part with *; relative to the study file");
+    v.optional("format", format,
+               "jsonl, or as published: gsm8k, math, aime, amc, svamp, asdiv, aqua, mmlu, logic, bbh, strategyqa, "
+               "prosqa, humaneval or mbpp");
+    v.optional("prompt", prompt, "what the model reads; {field} stands for a field of the item; \"\": the format's");
+    v.optional("target", target, "the correct reasoning and answer that is scored; as above");
+    v.optional("grader", grader,
+               "exact, after, final_number, boxed, choice, stated or code; \"\": the format's (jsonl: exact)");
     v.optional("marker", marker, "grader 'after': the answer stands behind the last of these");
+    v.optional("shots", shots, "worked examples (prompt and target) before every question, never the item itself",
+               Range{0, 100});
+    v.optional("shots_file", shots_file, "file of the examples, in the same format; \"\": the task's identify split");
+    v.optional("shot_separator", shot_separator, "text behind each example, outside of chats");
+    v.optional("chat", chat,
+               "\"\": none; model: as the checkpoint's chat template; or chatml, llama3, deepseek, zephyr, plain");
+    v.optional("system", system, "what stands before everything; in a chat the system's message");
+    v.optional("sandbox", sandbox, "grader 'code': namespaces, or limits-only where the machine has none");
+    v.optional("python", python, "grader 'code': the interpreter");
+    v.optional("time_limit", time_limit, "grader 'code': seconds for one completion and its tests", Range{0.1, 3600});
+    v.optional("memory_limit", memory_limit, "grader 'code': address space of each process, like \"1GiB\"");
     v.optional("id_field", id_field, "field with the item's name; \"\": its line number");
     v.optional("question_field", question_field, "field with the question");
     v.optional("answer_field", answer_field, "field with the correct answer");

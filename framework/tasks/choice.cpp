@@ -6,7 +6,8 @@
 namespace neurosweep {
 namespace {
 
-constexpr char kLastChoice = 'J';
+constexpr char kLastMarked = 'Z';  ///< behind "answer" or in parentheses
+constexpr char kLastStandalone = 'J';
 // What may stand between "answer" and its letter.
 constexpr std::string_view kFillerSigns = " \t\r\n:=*($\"'{\\";
 constexpr std::array<std::string_view, 9> kFillerWords = {"is",      "option", "choice", "letter",   "the",
@@ -24,7 +25,7 @@ char at_or_space(std::string_view text, std::size_t i) {
 
 std::optional<char> choice_letter(char c) {
   const char letter = upper(c);
-  if (letter < 'A' || letter > kLastChoice) return std::nullopt;
+  if (letter < 'A' || letter > kLastMarked) return std::nullopt;
   return letter;
 }
 
@@ -59,10 +60,12 @@ std::optional<char> choice_behind(std::string_view text, std::size_t at) {
 }
 
 std::optional<char> last_stated(std::string_view text) {
-  constexpr std::string_view kStem = "nswer";  // of "answer" and "Answer"
   std::optional<char> last;
-  for (auto at = text.find(kStem); at != std::string_view::npos; at = text.find(kStem, at + 1)) {
-    if (const auto letter = choice_behind(text, at + kStem.size())) last = letter;
+  for (const std::string_view stem : {"nswer", "NSWER"}) {
+    for (auto at = text.find(stem); at != std::string_view::npos; at = text.find(stem, at + 1)) {
+      if (const auto letter = choice_behind(text, at + stem.size())) last = letter;
+    }
+    if (last) break;
   }
   return last;
 }
@@ -79,7 +82,7 @@ std::optional<char> last_parenthesised(std::string_view text) {
 std::optional<char> last_standalone(std::string_view text) {
   std::optional<char> last;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] < 'A' || text[at] > kLastChoice || text[at] == 'I') continue;
+    if (text[at] < 'A' || text[at] > kLastStandalone || text[at] == 'I') continue;
     if (stands_alone(text, at)) last = text[at];
   }
   return last;

@@ -6,6 +6,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/tasks/answers.hpp"
+#include "framework/tasks/code_grader.hpp"
 #include "framework/tasks/number.hpp"
 
 namespace neurosweep {
@@ -60,12 +61,12 @@ class After : public Grader {
 class FinalNumber : public Grader {
  public:
   Grade grade(std::string_view completion, std::string_view expected) const override {
-    const auto wanted = read(expected);
-    if (!wanted) throw input_error("grader final_number: the expected answer '{}' has no number", expected);
+    const Number wanted = need(expected);
     const auto found = read(completion);
     if (!found) return {};
-    return {same_number(*found, *wanted), to_text(*found)};
+    return {same_number(*found, wanted), to_text(*found)};
   }
+  void check(std::string_view expected) const override { need(expected); }
 
  private:
   static std::optional<Number> read(std::string_view text) {
@@ -74,6 +75,11 @@ class FinalNumber : public Grader {
     }
     return last_number(text);
   }
+  static Number need(std::string_view expected) {
+    const auto wanted = read(expected);
+    if (!wanted) throw input_error("grader final_number: the expected answer '{}' has no number", expected);
+    return *wanted;
+  }
 };
 
 class Boxed : public Grader {
@@ -81,34 +87,79 @@ class Boxed : public Grader {
   Grade grade(std::string_view completion, std::string_view expected) const override {
     const Answer boxed = last_boxed(completion);
     if (!boxed) return {};
-    const std::string answer = plain_latex(*boxed);
-    const std::string wanted = plain_latex(last_boxed(expected).value_or(std::string(expected)));
-    const auto number = whole_number(answer);
-    const auto wanted_number = whole_number(wanted);
-    const bool same = number && wanted_number ? same_number(*number, *wanted_number) : answer == wanted;
-    return {same, answer};
+    return {same_latex(*boxed, wanted(expected)), plain_latex(*boxed)};
   }
+  void check(std::string_view expected) const override {
+    if (plain_latex(wanted(expected)).empty()) {
+      throw input_error("grader boxed: the expected answer '{}' is empty", expected);
+    }
+  }
+
+ private:
+  static std::string wanted(std::string_view expected) { return last_boxed(expected).value_or(std::string(expected)); }
 };
 
 class Choice : public Grader {
  public:
   Grade grade(std::string_view completion, std::string_view expected) const override {
-    const auto wanted = last_choice(expected);
-    if (!wanted) throw input_error("grader choice: the expected answer '{}' has no letter A to J", expected);
-    const auto found = last_choice(completion);
-    if (!found) return {};
-    return {*found == *wanted, std::string(1, *found)};
+    const char wanted = need(expected);
+    if (const auto found = last_choice(completion)) return {*found == wanted, std::string(1, *found)};
+    const std::string option = option_text(expected);
+    for (const std::string& answer : stated_answers(completion)) {
+      if (!option.empty() && (same_text(answer, option) || same_latex(answer, option))) return {true, answer};
+    }
+    return {};
+  }
+  void check(std::string_view expected) const override { need(expected); }
+
+ private:
+  // "(B) the text" begins with its letter.
+  static bool has_option(std::string_view expected) {
+    return expected.size() > 3 && expected[0] == '(' && expected.substr(2, 2) == ") ";
+  }
+  static std::string option_text(std::string_view expected) {
+    return has_option(expected) ? trim(expected.substr(4)) : "";
+  }
+  static char need(std::string_view expected) {
+    const auto wanted = last_choice(has_option(expected) ? expected.substr(0, 3) : expected);
+    if (!wanted) throw input_error("grader choice: the expected answer '{}' has no letter", expected);
+    return *wanted;
+  }
+};
+
+class Stated : public Grader {
+ public:
+  Grade grade(std::string_view completion, std::string_view expected) const override {
+    const auto answers = stated_answers(completion);
+    if (answers.empty()) return {};
+    for (const std::string& answer : answers) {
+      if (same(answer, trim(expected))) return {true, answer};
+    }
+    return {false, answers.front()};
+  }
+
+ private:
+  // By the form of the expected answer: "(B)", a number, or text.
+  static bool same(const std::string& answer, const std::string& wanted) {
+    if (wanted.size() == 3 && wanted[0] == '(' && wanted[2] == ')') return last_choice(answer) == last_choice(wanted);
+    if (const auto number = whole_number(wanted)) {
+      const auto found = last_number(answer);
+      return found && same_number(*found, *number);
+    }
+    return same_text(answer, wanted);
   }
 };
 
 template <class Kind>
-std::unique_ptr<Grader> make_plain(const std::string&) {
+std::unique_ptr<Grader> make_plain(const GraderOptions&) {
   return std::make_unique<Kind>();
 }
 
-std::unique_ptr<Grader> make_after(const std::string& marker) {
-  if (trim(marker).empty()) throw input_error("grader after: the marker is empty: give the text before the answer");
-  return std::make_unique<After>(marker);
+std::unique_ptr<Grader> make_after(const GraderOptions& options) {
+  if (trim(options.marker).empty()) {
+    throw input_error("grader after: the marker is empty: give the text before the answer");
+  }
+  return std::make_unique<After>(options.marker);
 }
 
 constexpr GraderKind kGraders[] = {
@@ -117,19 +168,25 @@ constexpr GraderKind kGraders[] = {
     {"final_number", "the answer is the last number (behind '####' where it stands), compared by value",
      make_plain<FinalNumber>},
     {"boxed", "the answer is the last \\boxed{...}, compared as LaTeX or by value", make_plain<Boxed>},
-    {"choice", "the answer is a letter A to J: 'answer is B', '(B)' or 'B', the last one", make_plain<Choice>},
+    {"choice", "the answer is a letter: 'answer is B', '(B)' or 'B', the last one; or the right option's text",
+     make_plain<Choice>},
+    {"stated", "what the last 'answer is' states, else the last line: an '(X)', a number or text, as expected",
+     make_plain<Stated>},
+    {"code", "Python that must pass the item's tests, in a sandbox", make_code_grader},
 };
 
 }  // namespace
+
+void Grader::check(std::string_view) const {}
 
 std::span<const GraderKind> grader_kinds() {
   return kGraders;
 }
 
-std::unique_ptr<Grader> make_grader(const std::string& name, const std::string& marker) {
+std::unique_ptr<Grader> make_grader(const std::string& name, const GraderOptions& options) {
   std::vector<std::string> names;
   for (const GraderKind& kind : kGraders) {
-    if (kind.name == name) return kind.make(marker);
+    if (kind.name == name) return kind.make(options);
     names.push_back(kind.name);
   }
   const std::string near = nearest(name, names);

@@ -1,110 +1,73 @@
 #include "framework/tasks/task.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
-#include <optional>
 #include <unordered_map>
 
 #include <fmt/ranges.h>
 
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
-#include "framework/config/json.hpp"
+#include "framework/tasks/formats.hpp"
+#include "framework/tasks/record_fields.hpp"
 
 namespace neurosweep {
 namespace {
 
 const std::vector<std::string> kSplitNames = {"identify", "validate", "test"};
 
-std::optional<std::string> scalar_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number() || value.is_boolean()) return json_text(value);
-  return std::nullopt;
-}
-
 class TaskReader {
  public:
-  TaskReader(const std::string& path, const TaskFormat& format) : path_(path), format_(format) {}
+  TaskReader(const std::string& path, const TaskFormat& format)
+      : path_(path), format_(format), kind_(format_kind(format.format)) {}
 
   std::vector<TaskItem> read() {
-    std::ifstream file(path_, std::ios::binary);
-    if (!file) throw error(ErrorKind::io, "{}: cannot open ({})", path_, errno_text());
-    for (std::string line; std::getline(file, line);) {
-      ++line_;
-      if (line.find_first_not_of(" \t\r") != std::string::npos) add(line);
-    }
-    if (file.bad()) throw error(ErrorKind::io, "{}: cannot read ({})", path_, errno_text());
-    if (items_.empty()) throw input_error("{}: no items: expected one JSON object a line", path_);
+    for (const TaskRecord& record : read_records(path_, kind_.list_key)) add(record);
     check_splits();
     return std::move(items_);
   }
 
  private:
-  std::string place(int line) const { return fmt::format("{}:{}", path_, line); }
-
-  void add(const std::string& line) {
-    const Json object = parse_json(line, place(line_));
-    if (!object.is_object())
-      throw input_error("{}: expected a JSON object, found {}", place(line_), object.type_name());
-    TaskItem item;
-    for (const auto& [key, value] : object.items()) {
+  void add(const TaskRecord& record) {
+    FormattedItem mapped = kind_.map(record, {format_.id_field, format_.question_field, format_.answer_field});
+    TaskItem item{mapped.id, mapped.question, mapped.expected.empty() ? mapped.answer : mapped.expected, "",
+                  {},        record.place};
+    for (const auto& [key, value] : record.object.items()) {
       if (const auto text = scalar_text(value)) item.fields[key] = *text;
     }
-    item.id = format_.id_field.empty() ? std::to_string(line_) : required(object, item, format_.id_field);
-    item.question = required(object, item, format_.question_field);
-    item.answer = required(object, item, format_.answer_field);
+    for (auto& [key, value] : mapped.fields) item.fields[key] = std::move(value);
     if (const auto split = item.fields.find(format_.split_field); split != item.fields.end())
       set_split(item, split->second);
     item.fields["id"] = item.id;
     item.fields["question"] = item.question;
-    item.fields["answer"] = item.answer;
+    item.fields["answer"] = mapped.answer;
     if (!item.split.empty()) item.fields["split"] = item.split;
-    check_new(item.id);
+    const auto [first, is_new] = place_of_id_.emplace(item.id, item.place);
+    if (!is_new) throw input_error("{}: id '{}' is there twice, first at {}", item.place, item.id, first->second);
     items_.push_back(std::move(item));
-    lines_.push_back(line_);
-  }
-
-  std::string required(const Json& object, const TaskItem& item, const std::string& field) const {
-    const auto found = item.fields.find(field);
-    if (found != item.fields.end()) return found->second;
-    if (object.contains(field)) {
-      throw input_error("{}: field '{}' must be text, a number or a boolean, found {}", place(line_), field,
-                        object[field].type_name());
-    }
-    std::vector<std::string> names;
-    for (const auto& [key, value] : object.items()) names.push_back(key);
-    throw input_error("{}: no field '{}' (fields: {}): name the right one in the task's settings", place(line_), field,
-                      fmt::join(names, ", "));
   }
 
   void set_split(TaskItem& item, const std::string& split) const {
     if (std::find(kSplitNames.begin(), kSplitNames.end(), split) == kSplitNames.end()) {
-      throw input_error("{}: split '{}' is not one of {}: set split_field to \"\" to split by hash", place(line_),
-                        split, fmt::join(kSplitNames, ", "));
+      throw input_error("{}: split '{}' is not one of {}: set split_field to \"\" to split by hash", item.place, split,
+                        fmt::join(kSplitNames, ", "));
     }
     item.split = split;
   }
 
-  void check_new(const std::string& id) {
-    const auto [first, is_new] = line_of_id_.emplace(id, line_);
-    if (!is_new) throw input_error("{}: id '{}' is there twice, first at line {}", place(line_), id, first->second);
-  }
-
   void check_splits() const {
-    for (std::size_t i = 1; i < items_.size(); ++i) {
-      if (items_[i].split.empty() == items_[0].split.empty()) continue;
-      const std::size_t without = items_[i].split.empty() ? i : 0;
-      throw input_error("{}: no field '{}', which other lines have", place(lines_[without]), format_.split_field);
+    for (const TaskItem& item : items_) {
+      if (item.split.empty() == items_.front().split.empty()) continue;
+      const TaskItem& without = item.split.empty() ? item : items_.front();
+      throw input_error("{}: no field '{}', which other lines have", without.place, format_.split_field);
     }
   }
 
   std::string path_;
   TaskFormat format_;
-  int line_ = 0;
+  const TaskFormatKind& kind_;
   std::vector<TaskItem> items_;
-  std::vector<int> lines_;
-  std::unordered_map<std::string, int> line_of_id_;
+  std::unordered_map<std::string, std::string> place_of_id_;
 };
 
 std::uint64_t item_hash(std::uint64_t seed, const TaskItem& item) {

@@ -11,24 +11,25 @@ namespace neurosweep {
 struct TaskItem {
   std::string id;  ///< unique within its file
   std::string question;
-  std::string answer;  ///< as the file gives it; graders read it
+  std::string answer;  ///< what graders read: the file's, or more (the right option's text, the tests of code)
   std::string split;   ///< "identify", "validate", "test", or "" where the file has no splits
-  std::map<std::string, std::string>
-      fields;  ///< every scalar of the line as text, and the four above under those names
+  /// Every scalar of the record as text, those of its format, and id, question, split and the short answer.
+  std::map<std::string, std::string> fields;
+  std::string place = {};  ///< "path:line"
 };
 
-/// Which keys of a line hold what.
+/// How a task file is laid out.
 struct TaskFormat {
-  std::string id_field = "id";  ///< "": items are named by their line number
+  std::string id_field = "id";  ///< "": items are named by their line number; this and the next two: "jsonl" only
   std::string question_field = "question";
   std::string answer_field = "answer";
   std::string split_field = "split";  ///< "", or absent from every line: the file has no splits
+  std::string format = "jsonl";       ///< a row of format_kinds()
 };
 
-/// Reads a JSON-lines file, one object a line; blank lines are skipped; numbers and booleans count as text.
-///   throws  Error{io}: unreadable; Error{input} with path:line: not JSON, a missing field (with those found), an id
-///   twice,
-///           a split given on some lines only or unknown, no item at all
+/// Reads a task file, or several (see task_files), in one of the formats.
+///   throws  Error{io}: unreadable; Error{input} with path:line: not JSON, a missing field (with those found), an
+///           answer that cannot be read, an id twice, a split given on some lines only or unknown, no item at all
 std::vector<TaskItem> read_task(const std::string& path, const TaskFormat& format = {});
 
 /// identify: to find neurons; validate: to choose settings; test: to prove, looked at once.

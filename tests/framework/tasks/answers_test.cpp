@@ -24,7 +24,7 @@ TEST(PlainLatex, WritesOneSpellingForEqualAnswers) {
   EXPECT_EQ(plain_latex(R"(-\frac12)"), "-1/2");
   EXPECT_EQ(plain_latex(R"(\frac{x}{2})"), R"(\frac{x}{2})");
   EXPECT_EQ(plain_latex(R"(\left( 3, \frac{\pi}{2} \right))"), R"((3,\frac{\pi}{2}))");
-  EXPECT_EQ(plain_latex(R"($5\text{ cm}$.)"), "5cm");
+  EXPECT_EQ(plain_latex(R"($5\text{ cm}$.)"), "5");
   EXPECT_EQ(plain_latex(R"(50\%)"), "50");
   EXPECT_EQ(plain_latex(R"(\text{unclosed)"), R"(\text{unclosed)");
 }

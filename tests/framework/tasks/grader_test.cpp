@@ -24,7 +24,7 @@ class GraderTable : public ::testing::TestWithParam<GradeCase> {};
 TEST_P(GraderTable, GradesAsStated) {
   const GradeCase& item = GetParam();
 
-  const Grade grade = make_grader(item.grader, "A:")->grade(item.completion, item.expected);
+  const Grade grade = make_grader(item.grader)->grade(item.completion, item.expected);
 
   EXPECT_EQ(grade.correct, item.correct) << item.completion;
   EXPECT_EQ(grade.answer, item.answer ? std::optional<std::string>(item.answer) : std::nullopt) << item.completion;
@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(Choice, GraderTable,
 
 std::string message_of(const std::string& name, const std::string& marker) {
   try {
-    make_grader(name, marker);
+    make_grader(name, {marker, {}});
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::input);
     return error.what();
@@ -96,7 +96,7 @@ TEST(MakeGrader, WantsAMarkerForAfter) {
 
 TEST(MakeGrader, MakesEveryKindOfTheTable) {
   for (const GraderKind& kind : grader_kinds()) {
-    EXPECT_NE(make_grader(kind.name, "A:"), nullptr) << kind.name;
+    EXPECT_NE(make_grader(kind.name), nullptr) << kind.name;
     EXPECT_FALSE(std::string(kind.help).empty()) << kind.name;
   }
 }
