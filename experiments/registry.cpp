@@ -1,9 +1,13 @@
 #include "experiments/experiment.hpp"
+#include "experiments/gradient.hpp"
 #include "experiments/identify.hpp"
+#include "experiments/learn.hpp"
 #include "experiments/minimize.hpp"
 #include "experiments/race.hpp"
+#include "experiments/steer.hpp"
 #include "experiments/suppress.hpp"
 #include "experiments/sweep.hpp"
+#include "experiments/template.hpp"
 #include "experiments/trace.hpp"
 #include "framework/base/error.hpp"
 #include "framework/config/table_reader.hpp"
@@ -21,6 +25,13 @@ constexpr ExperimentKind kKinds[] = {
     {"minimize", "a critical set made as small as a stated share of its joint effect allows", key_help<MinimizeSpec>,
      make_minimize},
     {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},
+    {"gradient", "neurons and directions by the slope of log p(correct), or of correct against incorrect attempts",
+     key_help<GradientKeys>, make_gradient},
+    {"learn", "a direction on chosen neurons, learned by making the tasks' targets likelier", key_help<LearnKeys>,
+     make_learn},
+    {"template", "mean and spread of chosen neurons in successful attempts", key_help<TemplateKeys>, make_template},
+    {"steer", "steering while decoding: variants and strengths compared, the best judged on other items",
+     steer_key_help, make_steer},
 };
 
 const ExperimentKind& find_kind(const ExperimentSpec& spec) {

@@ -84,6 +84,23 @@ void TableReader::read(const ConfigNode& node, const char* key, std::vector<std:
   }
 }
 
+void TableReader::read(const ConfigNode& node, const char* key, std::vector<double>& value, Range range) const {
+  const auto* found = std::get_if<ConfigArray>(&node.value);
+  if (!found) fail_type(node, key, "an array of numbers");
+  value.clear();
+  for (const auto& element : *found) read(element, key, value.emplace_back(), range);
+}
+
+void TableReader::read(const ConfigNode& node, const char* key, std::vector<ConfigNode>& value, Range) const {
+  const auto* found = std::get_if<ConfigArray>(&node.value);
+  if (!found) fail_type(node, key, "an array of tables");
+  value.clear();
+  for (const auto& element : *found) {
+    if (!element.is_table()) fail_type(element, key, "an array of tables");
+    value.push_back(element);
+  }
+}
+
 void KeyHelp::add(const char* key, const std::string& state, const char* help) {
   text_ += fmt::format("  {:<18} {:<22} {}\n", key, state, help);
 }
@@ -104,6 +121,13 @@ std::string KeyHelp::show(const std::string& value) {
 }
 std::string KeyHelp::show(const std::vector<std::string>& value) {
   return fmt::format("[{}]", fmt::join(value, ", "));
+}
+
+std::string KeyHelp::show(const std::vector<double>& value) {
+  return fmt::format("[{}]", fmt::join(value, ", "));
+}
+std::string KeyHelp::show(const std::vector<ConfigNode>& tables) {
+  return fmt::format("{} tables", tables.empty() ? "no" : "some");
 }
 
 }  // namespace neurosweep

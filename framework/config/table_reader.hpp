@@ -49,6 +49,8 @@ class TableReader {
   void read(const ConfigNode& node, const char* key, double& value, Range range) const;
   void read(const ConfigNode& node, const char* key, std::string& value, Range) const;
   void read(const ConfigNode& node, const char* key, std::vector<std::string>& value, Range) const;
+  void read(const ConfigNode& node, const char* key, std::vector<double>& value, Range range) const;
+  void read(const ConfigNode& node, const char* key, std::vector<ConfigNode>& value, Range) const;  ///< tables
   void check_range(const ConfigNode& node, const char* key, double value, Range range) const;
   [[noreturn]] void fail_type(const ConfigNode& node, const char* key, const char* expected) const;
 
@@ -85,6 +87,8 @@ class KeyHelp {
   static std::string show(double value);
   static std::string show(const std::string& value);
   static std::string show(const std::vector<std::string>& value);
+  static std::string show(const std::vector<double>& value);
+  static std::string show(const std::vector<ConfigNode>& tables);
 
   std::string text_;
 };

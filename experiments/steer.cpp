@@ -1,0 +1,301 @@
+#include "experiments/steer.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "experiments/steer_vectors.hpp"
+#include "framework/base/error.hpp"
+#include "framework/base/log.hpp"
+#include "framework/measure/attempts.hpp"
+#include "framework/rank/set_effects.hpp"
+#include "framework/rank/steering_effects.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+/// An arm of a unit: how it steers, and the item it works on.
+struct SteeredRequest {
+  const SteerArmRow* arm = nullptr;
+  std::size_t item = 0;  ///< of the unit
+  double share = 1;      ///< of the arm's strength; 0: the item is left alone
+};
+
+/// Fails when the experiment, or one that it was made from, has seen the test split.
+void check_split(const StudySpec& study, const ExperimentSpec& spec, const std::string& name) {
+  const auto found = std::find_if(study.experiments.begin(), study.experiments.end(),
+                                  [&](const ExperimentSpec& experiment) { return experiment.name == name; });
+  if (found == study.experiments.end()) return;
+  if (const ConfigNode* split = found->table.find("split")) {
+    const auto* text = std::get_if<std::string>(&split->value);
+    if (text != nullptr && (*text == "test" || *text == "all")) {
+      throw input_error(
+          "{}: experiment '{}' steers by '{}', which uses split = \"{}\": what judges steering must not "
+          "have chosen it: use identify",
+          to_text(split->place), spec.name, name, *text);
+    }
+  }
+  for (const char* key : {"from", "neurons", "candidates"}) {
+    const ConfigNode* source = found->table.find(key);
+    if (source == nullptr) continue;
+    if (const auto* text = std::get_if<std::string>(&source->value)) check_split(study, spec, *text);
+  }
+}
+
+class SteerExperiment final : public Experiment {
+ public:
+  SteerExperiment(const ExperimentSpec& spec, const StudySpec& study) {
+    read_keys(spec.table, fmt::format("experiment '{}'", spec.name), keys_);
+    keys_.name = spec.name;
+    keys_.models = choose_names(keys_.models, study.model_names(), "model", spec.table.place);
+    keys_.tasks = choose_names(keys_.tasks, study.task_names(), "task", spec.table.place);
+    for (const ConfigNode& table : keys_.variants) add_variant(spec, study, table);
+    if (variants_.empty()) {
+      throw input_error("{}: experiment '{}' has no [[experiment.variant]]", to_text(spec.table.place), spec.name);
+    }
+  }
+
+  std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
+    if (round_no > 1) return std::nullopt;
+    Plan plan{keys_.name, keys_.kind, round_no, {}, {}, {}};
+    for (const auto& model : keys_.models) {
+      for (const auto& task : keys_.tasks) add_task(plan, catalog, so_far, model, task);
+    }
+    if (plan.steer_arms.empty()) {
+      throw input_error("experiment '{}': there is no direction for any model and task: see the warnings above",
+                        keys_.name);
+    }
+    return plan;
+  }
+
+  UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const override;
+
+  void reduce(const Catalog&, Database& db) const override { reduce_steering(db, keys_.name); }
+
+  Forecast forecast(const Catalog& catalog) const override {
+    Forecast forecast;
+    forecast.upper_bound = true;
+    forecast.slots = keys_.slots;
+    for (const std::int64_t round_no : {0, 1}) {
+      const std::int64_t arms = n_arms(round_no);
+      forecast.unit_sequences = keys_.items_per_unit * arms;
+      for (const auto& name : keys_.models) {
+        for (const auto& task : keys_.tasks) {
+          for (const auto& ids : item_blocks(items_of(catalog, task, round_no), keys_.items_per_unit)) {
+            add_unit(forecast.by_model[name], catalog, catalog.model(name), catalog.task(task), ids, arms);
+            forecast.result_bytes += static_cast<double>(static_cast<std::int64_t>(ids.size()) * arms * 200);
+          }
+        }
+      }
+    }
+    return forecast;
+  }
+
+ private:
+  void add_variant(const ExperimentSpec& spec, const StudySpec& study, const ConfigNode& table) {
+    SteerVariant variant;
+    read_keys(table, fmt::format("a variant of experiment '{}'", spec.name), variant);
+    const std::string where = fmt::format("{}: variant '{}'", to_text(table.place), variant.name);
+    const auto& source =
+        earlier_experiment(study, spec, "from", variant.from, {"identify", "gradient", "learn", "template"});
+    check_split(study, spec, variant.from);
+    if (!variant.gate.empty()) earlier_experiment(study, spec, "gate", variant.gate, {"predict"});
+    if (variant.strengths.empty()) variant.strengths = keys_.strengths;
+    const double most = *std::max_element(variant.strengths.begin(), variant.strengths.end());
+    if (source.kind == "template" && most > 1) {
+      throw input_error("{}: strength {} would pull beyond the template: expected 0 to 1", where, most);
+    }
+    if (source.kind == "template" && (variant.random_draws > 0 || variant.values != "own")) {
+      throw input_error("{}: random_draws and values are for pushes, and '{}' is a template", where, variant.from);
+    }
+    if (variant.values != "own" && variant.values != "equal") {
+      throw input_error("{}: values = '{}' (valid: own, equal)", where, variant.values);
+    }
+    if (variant.difficulty && variant.gate.empty()) throw input_error("{}: difficulty needs a gate", where);
+    steer_scope(variant.scope);
+    doubt_kind(variant.doubt);
+    if ((variant.scope == "first") != (variant.steps > 0)) {
+      throw input_error("{}: scope 'first' and `steps` belong together", where);
+    }
+    const std::string name = variant.name;
+    if (!variants_.emplace(name, std::move(variant)).second) throw input_error("{}: the name is there twice", where);
+    order_.push_back(name);
+  }
+
+  std::vector<TaskItem> items_of(const Catalog& catalog, const std::string& task, std::int64_t round_no) const {
+    const Selection selection{
+        {}, {}, round_no == 0 ? kValidateStage : kTestStage, round_no == 0 ? keys_.validate_items : keys_.test_items};
+    return selection.chosen(catalog, task);
+  }
+
+  std::int64_t n_arms(std::int64_t round_no) const {
+    std::int64_t arms = 1;
+    for (const auto& [name, variant] : variants_) {
+      const auto strengths = round_no == 0 ? static_cast<std::int64_t>(variant.strengths.size()) : 1;
+      arms += strengths * (1 + variant.random_draws);
+    }
+    return arms;
+  }
+
+  void add_unit(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
+                const std::vector<std::string>& ids, std::int64_t arms) const {
+    std::vector<std::int64_t> lengths;
+    for (const auto& id : ids) {
+      const auto text = catalog.reference(model, task, task.item(id));
+      const auto reply =
+          std::min(static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length, keys_.max_new_tokens);
+      lengths.insert(lengths.end(), static_cast<std::size_t>(arms), reply);
+      work.prompt_tokens += static_cast<double>(arms * text.prompt_length);
+      work.generated_tokens += static_cast<double>(arms * reply);
+      work.add_example(text);
+    }
+    work.units += 1;
+    work.forwards += static_cast<std::int64_t>(lengths.size());
+    work.decode_steps += decode_steps(lengths, keys_.slots);
+  }
+
+  /// Strengths to try: all of them, then the one that did best.
+  std::vector<double> strengths_of(const PlannedVariant& planned, std::int64_t round_no, const Database& so_far,
+                                   const std::string& model, const std::string& task) const {
+    if (round_no == 0) return planned.keys->strengths;
+    const auto tasks = planned.keys->pooled ? keys_.tasks : std::vector<std::string>{task};
+    return {best_strength(so_far, keys_.name, model, tasks, planned.name)};
+  }
+
+  void add_task(Plan& plan, const Catalog& catalog, const Database& so_far, const std::string& model,
+                const std::string& task) const {
+    const auto items = items_of(catalog, task, plan.round_no);
+    const std::size_t before = plan.steer_arms.size();
+    for (const std::string& name : order_) {
+      const SteerVariant& variant = variants_.at(name);
+      auto planned = plan_variant(catalog, so_far, keys_.name, variant, model, task);
+      if (planned.empty()) {
+        log_warning("{}: '{}' has no direction for model '{}', task '{}': variant '{}' is left out there", keys_.name,
+                    variant.from, model, task, name);
+      }
+      for (PlannedVariant& each : planned) {
+        for (const double strength : strengths_of(each, plan.round_no, so_far, model, task)) {
+          plan.steer_arms.push_back({0, model, task, fmt::format("{}@{}", each.name, strength), each.name, strength,
+                                     static_cast<std::int64_t>(each.members.size())});
+        }
+        for (auto& gate : plan_gates(so_far, variant, each.name, model, task, items)) plan.gates.push_back(gate);
+        std::move(each.members.begin(), each.members.end(), std::back_inserter(plan.members));
+      }
+    }
+    if (plan.steer_arms.size() == before) return;
+    for (auto& ids : item_blocks(items, keys_.items_per_unit)) plan.units.push_back({model, task, std::move(ids)});
+  }
+
+  /// The keys of a planned variant: a random control has those of its model.
+  const SteerVariant& keys_of(const std::string& variant) const {
+    const auto found = variants_.find(variant);
+    if (found != variants_.end()) return found->second;
+    for (const auto& [name, keys] : variants_) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(keys.random_draws); ++i) {
+        if (random_variant(name, i) == variant) return keys;
+      }
+    }
+    throw error(ErrorKind::internal, "experiment '{}' planned no variant '{}'", keys_.name, variant);
+  }
+
+  std::vector<SteeredRequest> requests_of(const Plan& plan, const WorkUnit& unit) const;
+  std::vector<SteerOrder> orders_of(const Plan& plan, const WorkUnit& unit,
+                                    const std::vector<SteeredRequest>& requests) const;
+
+  SteerKeys keys_;
+  std::map<std::string, SteerVariant> variants_;
+  std::vector<std::string> order_;  ///< their names, as in the study
+};
+
+/// Every arm at every item of a unit.
+std::vector<SteeredRequest> SteerExperiment::requests_of(const Plan& plan, const WorkUnit& unit) const {
+  std::map<std::pair<std::string, std::string>, double> shares;
+  for (const SteerGateRow& gate : plan.gates) {
+    if (gate.model == unit.model && gate.task == unit.task) shares[{gate.variant, gate.item}] = gate.share;
+  }
+  std::vector<SteeredRequest> requests;
+  for (const SteerArmRow& arm : plan.steer_arms) {
+    if (arm.model != unit.model || arm.task != unit.task) continue;
+    for (std::size_t i = 0; i < unit.items.size(); ++i) {
+      const auto gate = shares.find({arm.variant, unit.items[i]});
+      requests.push_back({&arm, i, gate == shares.end() ? 1.0 : gate->second});
+    }
+  }
+  return requests;
+}
+
+/// Orders for the requests that steer, numbered after the unit's untouched items.
+std::vector<SteerOrder> SteerExperiment::orders_of(const Plan& plan, const WorkUnit& unit,
+                                                   const std::vector<SteeredRequest>& requests) const {
+  std::map<std::string, std::vector<SetMemberRow>> members;
+  for (const SetMemberRow& row : plan.members) {
+    if (row.model == unit.model && row.task == unit.task) members[row.set_name].push_back(row);
+  }
+  std::map<std::string, std::shared_ptr<const SteeringVector>> vectors;
+  for (const auto& [name, rows] : members) vectors[name] = std::make_shared<SteeringVector>(steering_vector(rows));
+  std::vector<SteerOrder> orders;
+  auto sequence = static_cast<std::int64_t>(unit.items.size());
+  for (const SteeredRequest& request : requests) {
+    if (request.share == 0) continue;
+    const SteerVariant& keys = keys_of(request.arm->variant);
+    orders.push_back({sequence++,
+                      vectors.at(request.arm->variant),
+                      {request.arm->strength * request.share, steer_scope(keys.scope), keys.steps, keys.cap,
+                       doubt_kind(keys.doubt), keys.full_doubt}});
+  }
+  return orders;
+}
+
+UnitRows SteerExperiment::measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const {
+  const ModelEntry& model = bench.catalog().model(unit.model);
+  const TaskEntry& task = bench.catalog().task(unit.task);
+  const Decoder& decoder = bench.decoder(unit.model);
+  const auto requests = requests_of(plan, unit);
+  std::vector<AttemptRequest> attempts;
+  const auto ask = [&](std::size_t i) {
+    const TaskItem& item = task.item(unit.items[i]);
+    attempts.push_back({task.prompt.fill(item.fields), item.answer, 0, {}});
+  };
+  for (std::size_t i = 0; i < unit.items.size(); ++i) ask(i);
+  for (const SteeredRequest& request : requests) {
+    if (request.share > 0) ask(request.item);
+  }
+  Steering steering(orders_of(plan, unit, requests), decoder.arch());
+  const AttemptOptions options{{}, keys_.max_new_tokens, keys_.slots};
+  const auto answers =
+      measure_attempts(decoder, *model.tokenizer, *task.grader, attempts, options, KeepMeans::no, {&steering});
+  steering.check_applied();
+
+  UnitRows rows;
+  const auto add = [&](std::size_t item, const std::string& arm, const Attempt& answer) {
+    OutcomeRow row;
+    row.model = unit.model;
+    row.task = unit.task;
+    row.item = unit.items[item];
+    row.arm = arm;
+    row.correct = answer.correct ? 1 : 0;
+    row.n_tokens = answer.n_tokens;
+    row.answer = answer.answer;
+    row.completion = answer.completion;
+    rows.add(std::move(row));
+  };
+  for (std::size_t i = 0; i < unit.items.size(); ++i) add(i, kBaselineArm, answers[i]);
+  std::size_t next = unit.items.size();
+  for (const SteeredRequest& request : requests) {
+    add(request.item, request.arm->arm, answers[request.share > 0 ? next++ : request.item]);
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string steer_key_help() {
+  return key_help<SteerKeys>() + " each [[experiment.variant]]:\n" + key_help<SteerVariant>();
+}
+
+std::unique_ptr<Experiment> make_steer(const ExperimentSpec& spec, const StudySpec& study) {
+  return std::make_unique<SteerExperiment>(spec, study);
+}
+
+}  // namespace neurosweep

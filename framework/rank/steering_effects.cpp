@@ -1,0 +1,177 @@
+#include "framework/rank/steering_effects.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+#include <boost/math/distributions/normal.hpp>
+
+#include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
+#include "framework/rank/critical_set.hpp"
+#include "framework/rank/proportions.hpp"
+#include "framework/rank/resampling.hpp"
+#include "framework/rank/set_effects.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+constexpr double kAlpha = 0.05, kPower = 0.8;
+constexpr double kOwnStrengths = 0;  // strength of a pool in which every task has its own
+
+const char* stage_of(std::int64_t round_no) {
+  return round_no == 0 ? kValidateStage : kTestStage;
+}
+
+struct SteeredItem {
+  bool before = false;
+  bool after = false;
+  bool steered = true;
+};
+
+/// Where items are compared: model, task or pool, stage, variant, strength.
+using Place = std::tuple<std::string, std::string, std::string, std::string, double>;
+
+/// Items of every place of an experiment, in store order.
+std::map<Place, std::vector<SteeredItem>> read_items(const Database& db, const std::string& experiment) {
+  std::map<Place, std::vector<SteeredItem>> places;
+  for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? ORDER BY round_no", {experiment})) {
+    using Item = std::tuple<std::string, std::string, std::string>;  // model, task, item
+    std::map<std::tuple<std::string, std::string, std::string>, SteerArmRow> arms;
+    for (const auto& arm : db.select<SteerArmRow>("WHERE round_id = ?", {round.round_id})) {
+      arms.emplace(std::tuple(arm.model, arm.task, arm.arm), arm);
+    }
+    std::set<std::tuple<std::string, std::string, std::string, std::string>> left_alone;
+    for (const auto& gate : db.select<SteerGateRow>("WHERE round_id = ? AND share = 0", {round.round_id})) {
+      left_alone.emplace(gate.model, gate.task, gate.variant, gate.item);
+    }
+    std::map<Item, bool> before;
+    const auto outcomes = db.select<OutcomeRow>("WHERE round_id = ? ORDER BY unit, seq", {round.round_id});
+    for (const OutcomeRow& row : outcomes) {
+      if (row.arm == kBaselineArm) before[{row.model, row.task, row.item}] = row.correct != 0;
+    }
+    for (const OutcomeRow& row : outcomes) {
+      if (row.arm == kBaselineArm) continue;
+      const SteerArmRow& arm = arms.at({row.model, row.task, row.arm});
+      const SteeredItem item{before.at({row.model, row.task, row.item}), row.correct != 0,
+                             !left_alone.contains({row.model, row.task, arm.variant, row.item})};
+      const std::string stage = stage_of(round.round_no);
+      places[{row.model, row.task, stage, arm.variant, arm.strength}].push_back(item);
+      const double pooled_strength = stage == kTestStage ? kOwnStrengths : arm.strength;
+      places[{row.model, kAllTasks, stage, arm.variant, pooled_strength}].push_back(item);
+    }
+  }
+  return places;
+}
+
+SteerEffectRow effect_at(const std::string& experiment, const Place& place, const std::vector<SteeredItem>& items,
+                         std::uint64_t seed) {
+  SteerEffectRow row;
+  row.experiment = experiment;
+  std::tie(row.model, row.task, row.stage, row.variant, row.strength) = place;
+  std::int64_t right = 0, right_before = 0;
+  std::vector<double> changes;
+  for (const SteeredItem& item : items) {
+    right += item.after ? 1 : 0;
+    right_before += item.before ? 1 : 0;
+    row.n_steered += item.steered ? 1 : 0;
+    row.fixed += item.after && !item.before ? 1 : 0;
+    row.broken += item.before && !item.after ? 1 : 0;
+    changes.push_back((item.after ? 1.0 : 0.0) - (item.before ? 1.0 : 0.0));
+  }
+  row.n = static_cast<std::int64_t>(items.size());
+  const auto n = static_cast<double>(row.n);
+  row.accuracy = static_cast<double>(right) / n;
+  row.baseline_accuracy = static_cast<double>(right_before) / n;
+  const Interval accuracy = wilson_interval(right, row.n, 0.95);
+  row.accuracy_low = accuracy.low;
+  row.accuracy_high = accuracy.high;
+  row.change = moments_of(changes).mean;
+  row.change_low = row.change_high = row.change;
+  if (changes.size() >= 2) {
+    const Interval interval = bootstrap_interval(changes, {.seed = seed});
+    row.change_low = interval.low;
+    row.change_high = interval.high;
+  }
+  row.mcnemar_p = mcnemar_exact_p(row.broken, row.fixed);
+  const auto needed =
+      mcnemar_items_needed(static_cast<double>(row.fixed) / n, static_cast<double>(row.broken) / n, kAlpha, kPower);
+  if (needed > 0) row.items_needed = needed;
+  return row;
+}
+
+/// Corrects the test stage of every model: each variant at each task is one test, the pool is their sum and another.
+void correct(std::vector<SteerEffectRow>& rows) {
+  std::map<std::string, std::vector<std::size_t>> families;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].stage == kTestStage) families[rows[i].model].push_back(i);
+  }
+  for (const auto& [model, members] : families) {
+    std::vector<double> p;
+    for (const std::size_t i : members) p.push_back(rows[i].mcnemar_p);
+    const auto adjusted = holm(p);
+    for (std::size_t k = 0; k < members.size(); ++k) rows[members[k]].holm_p = adjusted[k];
+  }
+}
+
+}  // namespace
+
+std::vector<double> holm(std::span<const double> p) {
+  for (const double value : p) {
+    if (!(value >= 0 && value <= 1)) throw input_error("Holm's correction: p = {} is outside [0, 1]", value);
+  }
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> adjusted(p.size());
+  double largest = 0;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    largest = std::max(largest, std::min(1.0, p[order[k]] * static_cast<double>(p.size() - k)));
+    adjusted[order[k]] = largest;
+  }
+  return adjusted;
+}
+
+std::int64_t mcnemar_items_needed(double fixed_rate, double broken_rate, double alpha, double power) {
+  const double difference = std::abs(fixed_rate - broken_rate), discordant = fixed_rate + broken_rate;
+  if (difference == 0) return 0;
+  const boost::math::normal normal;
+  const double z = boost::math::quantile(boost::math::complement(normal, alpha / 2)) * std::sqrt(discordant) +
+                   boost::math::quantile(normal, power) * std::sqrt(discordant - difference * difference);
+  return static_cast<std::int64_t>(std::ceil(z * z / (difference * difference)));
+}
+
+double best_strength(const Database& db, const std::string& experiment, const std::string& model,
+                     const std::vector<std::string>& tasks, const std::string& variant) {
+  std::map<double, std::int64_t> right;
+  for (const auto& [place, items] : read_items(db, experiment)) {
+    const auto& [its_model, task, stage, its_variant, strength] = place;
+    if (its_model != model || stage != kValidateStage || its_variant != variant) continue;
+    if (std::find(tasks.begin(), tasks.end(), task) == tasks.end()) continue;
+    right[strength] += std::count_if(items.begin(), items.end(), [](const SteeredItem& item) { return item.after; });
+  }
+  if (right.empty()) {
+    throw input_error("experiment '{}': variant '{}' of model '{}' was never validated", experiment, variant, model);
+  }
+  return std::max_element(right.begin(), right.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+void reduce_steering(Database& db, const std::string& experiment) {
+  std::vector<SteerEffectRow> rows;
+  const auto study_seed = static_cast<std::uint64_t>(db.study().seed);
+  for (const auto& [place, items] : read_items(db, experiment)) {
+    const auto& [model, task, stage, variant, strength] = place;
+    const auto content = fmt::format("steer|{}|{}|{}|{}|{}|{}", experiment, model, task, stage, variant, strength);
+    rows.push_back(effect_at(experiment, place, items, derive_seed(study_seed, content)));
+  }
+  correct(rows);
+  replace_derived(db, experiment, rows);
+}
+
+}  // namespace neurosweep
