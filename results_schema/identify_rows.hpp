@@ -121,7 +121,7 @@ struct GeometryContrastRow {
   }
 };
 
-/// What a method ranks every neuron of a model by; the larger its magnitude, the more important.
+/// What a method ranks every neuron of a model by; the larger, the more important.
 struct NeuronScoreRow {
   static constexpr std::string_view kTable = "neuron_score";
   static constexpr std::string_view kKey = "experiment, model, task, layer, neuron";

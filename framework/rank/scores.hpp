@@ -89,6 +89,11 @@ std::vector<std::string> reduce_contrast(Database& db, const ContrastSpec& spec)
 ///   seed  a draw; it and the number of the draw fix everything
 NeuronDirection random_direction(const NeuronDirection& contrast, std::int64_t M, std::uint64_t seed);
 
+/// Writes neuron_score (every neuron) and critical_set (the K most harmful to suppress), source 'attribution', from the
+/// first-order estimates of a race's screen (spec.trace_experiment), for each model and task and for the pool of tasks.
+///   throws  Error{input} when the race left no screen of the models and tasks
+void reduce_attribution(Database& db, const ContrastSpec& spec);
+
 /// Writes critical_set and direction, source 'random', matched to what reduce_contrast() would write.
 ///   returns, throws  as for_each_contrast()
 std::vector<std::string> reduce_random(Database& db, const ContrastSpec& spec, std::uint64_t seed);
