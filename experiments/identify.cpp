@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/base/error.hpp"
-#include "framework/rank/scores.hpp"
+#include "framework/rank/reduce_probe.hpp"
 
 namespace neurosweep {
 
@@ -11,14 +11,7 @@ namespace {
 
 class IdentifyExperiment final : public Experiment {
  public:
-  IdentifyExperiment(const ExperimentSpec& spec, const StudySpec& study) {
-    read_keys(spec.table, fmt::format("experiment '{}'", spec.name), keys_);
-    keys_.name = spec.name;
-    keys_.models = choose_names(keys_.models, study.model_names(), "model", spec.table.place);
-    keys_.tasks = choose_names(keys_.tasks, study.task_names(), "task", spec.table.place);
-    earlier_experiment(study, spec, "from", keys_.from, {"trace"});
-    check_method(spec);
-  }
+  IdentifyExperiment(const ExperimentSpec& spec, const StudySpec& study) : keys_(read_identify(spec, study)) {}
 
   std::optional<Plan> plan(const Catalog&, std::int64_t, const Database&) const override { return std::nullopt; }
 
@@ -27,11 +20,16 @@ class IdentifyExperiment final : public Experiment {
   }
 
   void reduce(const Catalog& catalog, Database& db) const override {
-    const ContrastSpec contrast{keys_.name,  keys_.from, keys_.models,
-                                keys_.tasks, keys_.top,  keys_.polarity ? Polarity::require_flip : Polarity::any};
-    if (keys_.method == "random") {
-      const auto seed = content_seed(catalog.study(), fmt::format("random neurons {}", keys_.seed_no));
-      reduce_random(db, contrast, static_cast<std::uint64_t>(seed));
+    const ContrastSpec contrast = contrast_of(keys_);
+    const auto seed = [&](const std::string& what) {
+      return static_cast<std::uint64_t>(content_seed(catalog.study(), what));
+    };
+    if (keys_.method == kRandomMethod) {
+      reduce_random(db, contrast, seed(fmt::format("random neurons {}", keys_.seed_no)));
+    } else if (keys_.method == kProbeMethod) {
+      reduce_probe(db, contrast, seed("folds of a probe"));
+    } else if (keys_.method == kAttributionMethod) {
+      reduce_attribution(db, contrast);
     } else {
       reduce_contrast(db, contrast);
     }
@@ -40,17 +38,30 @@ class IdentifyExperiment final : public Experiment {
   Forecast forecast(const Catalog&) const override { return {}; }
 
  private:
-  void check_method(const ExperimentSpec& spec) const {
-    const std::vector<std::string> methods = {"contrast", "random"};
-    if (std::find(methods.begin(), methods.end(), keys_.method) != methods.end()) return;
-    throw input_error("{}: experiment '{}': method '{}' is none of: {}", to_text(spec.table.place), keys_.name,
-                      keys_.method, fmt::join(methods, ", "));
-  }
-
   IdentifySpec keys_;
 };
 
 }  // namespace
+
+IdentifySpec read_identify(const ExperimentSpec& spec, const StudySpec& study) {
+  IdentifySpec keys;
+  read_keys(spec.table, fmt::format("experiment '{}'", spec.name), keys);
+  keys.name = spec.name;
+  keys.models = choose_names(keys.models, study.model_names(), "model", spec.table.place);
+  keys.tasks = choose_names(keys.tasks, study.task_names(), "task", spec.table.place);
+  const std::vector<std::string> methods = {kContrastMethod, kProbeMethod, kAttributionMethod, kRandomMethod};
+  if (std::find(methods.begin(), methods.end(), keys.method) == methods.end()) {
+    throw input_error("{}: experiment '{}': method '{}' is none of: {}", to_text(spec.table.place), keys.name,
+                      keys.method, fmt::join(methods, ", "));
+  }
+  earlier_experiment(study, spec, "from", keys.from, {keys.method == kAttributionMethod ? "race" : "trace"});
+  return keys;
+}
+
+ContrastSpec contrast_of(const IdentifySpec& keys) {
+  return {keys.name,  keys.from, keys.models,
+          keys.tasks, keys.top,  keys.polarity ? Polarity::require_flip : Polarity::any};
+}
 
 std::unique_ptr<Experiment> make_identify(const ExperimentSpec& spec, const StudySpec& study) {
   return std::make_unique<IdentifyExperiment>(spec, study);

@@ -1,3 +1,4 @@
+#include "experiments/compare.hpp"
 #include "experiments/experiment.hpp"
 #include "experiments/gradient.hpp"
 #include "experiments/identify.hpp"
@@ -18,13 +19,16 @@ namespace {
 
 constexpr ExperimentKind kKinds[] = {
     {"trace", "sampled attempts at reasoning, graded, with mean neuron activations", key_help<TraceSpec>, make_trace},
-    {"identify", "neurons by contrast of successful and failed attempts", key_help<IdentifySpec>, make_identify},
+    {"identify", "neurons by contrast of successful and failed attempts, by a probe, by attribution or at random",
+     key_help<IdentifySpec>, make_identify},
     {"sweep", "exact effect of every candidate neuron, beside random controls", key_help<SweepSpec>, make_sweep},
     {"race", "the most critical neurons at a fraction of a sweep's cost: a screen, then a race of exact effects",
      key_help<RaceKeys>, make_race},
     {"minimize", "a critical set made as small as a stated share of its joint effect allows", key_help<MinimizeSpec>,
      make_minimize},
     {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},
+    {"compare", "ways to find neurons side by side: overlap, agreement with exact effects, stability",
+     key_help<CompareKeys>, make_compare},
     {"gradient", "neurons and directions by the slope of log p(correct), or of correct against incorrect attempts",
      key_help<GradientKeys>, make_gradient},
     {"learn", "a direction on chosen neurons, learned by making the tasks' targets likelier", key_help<LearnKeys>,
