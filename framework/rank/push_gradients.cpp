@@ -46,6 +46,7 @@ std::vector<std::int64_t> steepest(const std::vector<double>& slopes, std::int64
 
 void rank_gradients(Database& db, const PushGradientSpec& spec) {
   std::vector<NeuronDirection> directions;
+  std::vector<NeuronScoreRow> scores;
   for (const std::string& name : spec.models) {
     const auto model = db.select<ModelRow>("WHERE name = ?", {name});
     ensure(model.size() == 1, "a model of the study is in its store");
@@ -60,12 +61,17 @@ void rank_gradients(Database& db, const PushGradientSpec& spec) {
         const double slope = slopes[static_cast<std::size_t>(i)];
         direction.neurons.push_back({neuron_at(i, model.front().n_neurons_per_layer), slope, slope});
       }
+      for (std::size_t i = 0; i < slopes.size(); ++i) {
+        const NeuronId id = neuron_at(static_cast<std::int64_t>(i), model.front().n_neurons_per_layer);
+        scores.push_back({spec.experiment, name, task, to_int(id.layer), to_int(id.neuron), std::abs(slopes[i])});
+      }
       const double norm = direction_norm(direction);
       if (norm <= 0) continue;
       for (PushedNeuron& neuron : direction.neurons) neuron.value /= norm;
       directions.push_back(std::move(direction));
     }
   }
+  replace_derived(db, spec.experiment, scores);
   write_directions(db, spec.experiment, "gradient", directions);
 }
 

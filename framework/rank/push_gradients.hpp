@@ -18,8 +18,9 @@ struct PushGradientSpec {
   std::int64_t K = 50;
 };
 
-/// Writes critical_set (the K steepest neurons, score = slope, source 'gradient') and direction (their slopes, scaled
-/// to norm 1: the steepest way up) of an experiment, for each model and task and for the pool of the tasks.
+/// Writes neuron_score (size of every slope), critical_set (the K steepest neurons, score = slope, source 'gradient')
+/// and direction (their slopes, scaled to norm 1: the steepest way up) of an experiment, for each model and task and
+/// for the pool of the tasks.
 ///   throws  Error{input} when no task of a model has a gradient
 void rank_gradients(Database& db, const PushGradientSpec& spec);
 
