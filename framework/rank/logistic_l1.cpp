@@ -21,9 +21,17 @@ double softplus(double z) {
   return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z));
 }
 
+/// Sum of products, in lanes that the compiler can keep in vector registers.
 double dot(std::span<const float> x, const std::vector<double>& y) {
+  constexpr std::size_t kLanes = 8;
+  double lanes[kLanes] = {};
+  const std::size_t whole = y.size() / kLanes * kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    for (std::size_t k = 0; k < kLanes; ++k) lanes[k] += x[i + k] * y[i + k];
+  }
   double sum = 0;
-  for (std::size_t i = 0; i < y.size(); ++i) sum += x[i] * y[i];
+  for (const double lane : lanes) sum += lane;
+  for (std::size_t i = whole; i < y.size(); ++i) sum += x[i] * y[i];
   return sum;
 }
 
@@ -86,41 +94,50 @@ class Solver {
   /// Minimises the quadratic model over the active weights and the intercept, then goes towards its minimum.
   ///   returns  false when no step lowers the objective: the limit of rounding is reached
   bool step() {
-    moved_.assign(logit_.size(), 0);
+    pull_.assign(logit_.size(), 0);
     moved_intercept_ = 0;
+    const double enough = std::max(0.05 * fit_.kkt, 0.3 * spec_.tolerance);
     for (int sweep = 0; sweep < kSweeps; ++sweep) {
-      if (sweep_once() <= std::max(0.05 * fit_.kkt, 0.3 * spec_.tolerance)) break;
+      if (sweep_once(Coordinates::all) <= enough) break;
+      while (++sweep < kSweeps && sweep_once(Coordinates::with_weight) > enough) continue;
     }
+    set_moved();
     return search_line();
   }
 
+  enum class Coordinates { all, with_weight };
+
   /// One pass of coordinate descent; returns the largest gradient that a coordinate had left.
-  double sweep_once() {
-    double largest = 0, h = kTinyCurvature, g = gradient_intercept_;
-    for (std::size_t i = 0; i < moved_.size(); ++i) {
+  double sweep_once(Coordinates which) {
+    double h = kTinyCurvature, g = gradient_intercept_;
+    for (std::size_t i = 0; i < pull_.size(); ++i) {
       h += curvature_[i];
-      g += curvature_[i] * moved_[i];
+      g += pull_[i];
     }
-    move(nullptr, -g / h);
+    for (std::size_t i = 0; i < pull_.size(); ++i) pull_[i] -= g / h * curvature_[i];
     moved_intercept_ -= g / h;
-    largest = std::abs(g);
+    double largest = std::abs(g);
     for (Coordinate& each : active_) {
-      const auto column = x_.column(static_cast<std::int64_t>(each.j));
-      double slope = gradient_[each.j];
-      for (std::size_t i = 0; i < moved_.size(); ++i) slope += curvature_[i] * moved_[i] * column[i];
       const double w = fit_.weights[each.j] + each.change;
+      if (which == Coordinates::with_weight && w == 0) continue;
+      const auto column = x_.column(static_cast<std::int64_t>(each.j));
+      const double slope = gradient_[each.j] + dot(column, pull_);
       const double change = soft_threshold(w - slope / each.curvature, 1 / each.curvature) - w;
       if (change == 0) continue;
       each.change += change;
-      move(column.data(), change);
+      for (std::size_t i = 0; i < pull_.size(); ++i) pull_[i] += change * curvature_[i] * column[i];
       largest = std::max(largest, std::abs(change) * each.curvature);
     }
     return largest;
   }
 
-  /// moved += change * column; the column of the intercept is all 1.
-  void move(const float* column, double change) {
-    for (std::size_t i = 0; i < moved_.size(); ++i) moved_[i] += column == nullptr ? change : change * column[i];
+  void set_moved() {
+    moved_.assign(logit_.size(), moved_intercept_);
+    for (const Coordinate& each : active_) {
+      if (each.change == 0) continue;
+      const auto column = x_.column(static_cast<std::int64_t>(each.j));
+      for (std::size_t i = 0; i < moved_.size(); ++i) moved_[i] += each.change * column[i];
+    }
   }
 
   double loss(double share) const {
@@ -177,6 +194,7 @@ class Solver {
   double gradient_intercept_ = 0;
   std::vector<Coordinate> active_;
   std::vector<double> moved_;  ///< [n] what the step changes of the logits
+  std::vector<double> pull_;   ///< [n] moved_ times curvature, while the step is sought
   double moved_intercept_ = 0;
 };
 

@@ -12,10 +12,13 @@ void write_report(std::ostream& out, const Database& db) {
   write_findings(out, db);
   write_provenance(out, db);
   write_traces(out, db);
+  write_geometry(out, db);
   write_contrast(out, db);
+  write_probes(out, db);
   write_neurons(out, db);
   write_sets(out, db);
   write_minimal_sets(out, db);
+  write_methods(out, db);
   write_failures(out, db);
 }
 

@@ -11,10 +11,13 @@ namespace neurosweep {
 void write_findings(std::ostream& out, const Database& db);
 void write_provenance(std::ostream& out, const Database& db);
 void write_traces(std::ostream& out, const Database& db);
+void write_geometry(std::ostream& out, const Database& db);
 void write_contrast(std::ostream& out, const Database& db);
+void write_probes(std::ostream& out, const Database& db);
 void write_neurons(std::ostream& out, const Database& db);
 void write_sets(std::ostream& out, const Database& db);
 void write_minimal_sets(std::ostream& out, const Database& db);
+void write_methods(std::ostream& out, const Database& db);
 void write_failures(std::ostream& out, const Database& db);
 
 }  // namespace neurosweep

@@ -24,6 +24,7 @@ struct TraceSummary {
   std::int64_t traces = 0;
   std::int64_t tokens = 0;
   std::int64_t mixed_items = 0;  ///< with both outcomes
+  std::int64_t right_items = 0;  ///< with correct traces only
 };
 
 using Place = std::tuple<std::string, std::string, std::string>;  // experiment, model, task
@@ -38,6 +39,7 @@ std::map<Place, TraceSummary> read_traces(const Database& db) {
     summary.item_accuracy.push_back(static_cast<double>(correct) / static_cast<double>(traces));
     summary.traces += traces;
     summary.mixed_items += correct > 0 && correct < traces ? 1 : 0;
+    summary.right_items += correct == traces ? 1 : 0;
     double tokens = 0;
     items.read(6, tokens);
     summary.tokens += static_cast<std::int64_t>(tokens);
@@ -111,14 +113,17 @@ void write_traces(std::ostream& out, const Database& db) {
   out << "## How often the models reason correctly\n\n"
       << "Accuracy of the sampled reasoning traces, untouched, averaged within an item, then over items. The 95 % "
          "interval is a BCa bootstrap over items, for traces of one item are not independent. Only items with both a "
-         "correct and an incorrect trace can be contrasted.\n\n";
+         "correct and an incorrect trace can be contrasted; the others never disagree. Where attempts stop early, "
+         "items of middling difficulty have fewer of them.\n\n";
   MarkdownTable table({"experiment", "model", "task", "items", "traces", "accuracy", "95 % interval",
-                       "items with both outcomes", "tokens per trace"});
+                       "items with both outcomes", "always right", "always wrong", "tokens per trace"});
   for (const auto& [place, summary] : summaries) {
     const auto& [experiment, model, task] = place;
-    table.add({experiment, model, task, fmt::format("{}", summary.item_accuracy.size()),
-               fmt::format("{}", summary.traces), percent_text(moments_of(summary.item_accuracy).mean),
-               accuracy_interval(summary, place, seed), fmt::format("{}", summary.mixed_items),
+    const auto items = static_cast<std::int64_t>(summary.item_accuracy.size());
+    table.add({experiment, model, task, fmt::format("{}", items), fmt::format("{}", summary.traces),
+               percent_text(moments_of(summary.item_accuracy).mean), accuracy_interval(summary, place, seed),
+               fmt::format("{}", summary.mixed_items), fmt::format("{}", summary.right_items),
+               fmt::format("{}", items - summary.mixed_items - summary.right_items),
                fmt::format("{:.1f}", static_cast<double>(summary.tokens) / static_cast<double>(summary.traces))});
   }
   table.write(out);

@@ -51,6 +51,33 @@ TEST(Coverage, OfTheTIntervalIsItsLevelForNormalData) {
   EXPECT_NEAR(covered / 4000.0, 0.95, 0.0138);  // four standard errors
 }
 
+/// Share of `repeats` samples whose BCa interval holds the mean of the distribution.
+double bca_coverage(std::uint64_t seed, int repeats, std::size_t n, double mean,
+                    const std::function<double(CounterRng&)>& draw) {
+  CounterRng rng(seed);
+  int covered = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    std::vector<double> x(n);
+    for (double& value : x) value = draw(rng);
+    const Interval interval = bootstrap_interval(x, {.draws = 1000, .seed = static_cast<std::uint64_t>(repeat)});
+    covered += interval.low <= mean && mean <= interval.high ? 1 : 0;
+  }
+  return static_cast<double>(covered) / repeats;
+}
+
+TEST(Coverage, OfTheBcaIntervalIsItsLevelForNormalData) {
+  EXPECT_NEAR(bca_coverage(11, 2000, 50, 0, normal_draw), 0.95, 0.0195);  // four standard errors
+}
+
+TEST(Coverage, OfTheBcaIntervalIsItsLevelForDifferencesOfOutcomes) {
+  const auto outcome_change = [](CounterRng& rng) {
+    const double u = rng.uniform();
+    return u < 0.1 ? 1.0 : u < 0.3 ? -1.0 : 0.0;
+  };
+
+  EXPECT_NEAR(bca_coverage(12, 2000, 100, -0.1, outcome_change), 0.95, 0.0195);
+}
+
 TEST(Coverage, OfTheBcaIntervalIsNearItsLevelForSkewedData) {
   CounterRng rng(2);
   int covered = 0;
@@ -79,6 +106,113 @@ TEST(Coverage, OfWilsonIsItsLevelOnAverage) {
   for (int i = 0; i < 980; ++i) total += proportion_coverage(interval_of, 23, 0.0105 + 0.001 * i);
 
   EXPECT_NEAR(total / 980, 0.95, 0.01);
+}
+
+TEST(Coverage, OfWilsonIsNeverFarBelowItsLevel) {
+  const auto interval_of = [](int k, int n) { return wilson_interval(k, n, 0.95); };
+
+  for (const int n : {23, 60, 300}) {
+    for (double p = 0.02; p < 0.99; p += 0.01) {
+      EXPECT_GE(proportion_coverage(interval_of, n, p), 0.90) << n << " items at rate " << p;
+    }
+  }
+}
+
+TEST(Coverage, OfTheTIntervalFallsShortForFewSkewedValues) {
+  CounterRng rng(13);
+  int covered = 0;
+
+  for (int repeat = 0; repeat < 4000; ++repeat) {
+    Moments x;
+    for (int i = 0; i < 12; ++i) x.add(exponential_draw(rng));
+    const Interval interval = t_interval(x, 0.95);
+    covered += interval.low <= 1 && 1 <= interval.high ? 1 : 0;
+  }
+
+  EXPECT_GT(covered / 4000.0, 0.87) << "the loss that a reader of skewed effects must reckon with";
+  EXPECT_LT(covered / 4000.0, 0.95);
+}
+
+/// Probability that exact McNemar rejects at `alpha` when n items change with `rate`, as often one way as the other.
+double mcnemar_size(int n, double rate, double alpha) {
+  double size = 0;
+  for (int changed = 0; changed <= n; ++changed) {
+    for (int first = 0; first <= changed; ++first) {
+      if (mcnemar_exact_p(first, changed - first) > alpha) continue;
+      size += binomial_probability(changed, n, rate) * binomial_probability(first, changed, 0.5);
+    }
+  }
+  return size;
+}
+
+TEST(Size, OfExactMcNemarIsNeverAboveAlpha) {
+  for (const int n : {23, 60, 120}) {
+    for (const double rate : {0.05, 0.2, 0.5}) {
+      for (const double alpha : {0.01, 0.05}) {
+        EXPECT_LE(mcnemar_size(n, rate, alpha), alpha) << n << " items, " << rate << " of them change";
+      }
+    }
+  }
+  EXPECT_GT(mcnemar_size(120, 0.5, 0.05), 0.02) << "not needlessly strict";
+}
+
+/// Share of null samples that a test rejects at 0.05.
+double rejected_share(std::uint64_t seed, int repeats, std::size_t n, const std::function<double(CounterRng&)>& draw,
+                      const std::function<double(std::span<const double>, std::uint64_t)>& p_of) {
+  CounterRng rng(seed);
+  int rejected = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    std::vector<double> x(n);
+    for (double& value : x) value = draw(rng);
+    rejected += p_of(x, static_cast<std::uint64_t>(repeat)) <= 0.05 ? 1 : 0;
+  }
+  return static_cast<double>(rejected) / repeats;
+}
+
+double heavy_draw(CounterRng& rng) {
+  const double tail = std::exp(2 * normal_draw(rng));
+  return rng.uniform() < 0.5 ? -tail : tail;
+}
+
+TEST(Size, OfSignFlipsIsAlphaExactAndByMonteCarlo) {
+  const auto p_of = [](std::span<const double> x, std::uint64_t seed) {
+    return sign_flip_p(x, Tail::two_sided, seed, 999);
+  };
+
+  EXPECT_NEAR(rejected_share(14, 2000, 10, heavy_draw, p_of), 0.05, 0.0195);  // enumerated; four standard errors
+  EXPECT_NEAR(rejected_share(15, 2000, 30, heavy_draw, p_of), 0.05, 0.0195);  // drawn
+}
+
+TEST(Size, OfTheSignedRankTestIsAtMostAlphaWithTiesAndZeros) {
+  const auto p_of = [](std::span<const double> x, std::uint64_t) { return wilcoxon_signed_rank(x, Tail::two_sided).p; };
+  const auto rounded = [](CounterRng& rng) { return std::round(2 * normal_draw(rng)); };
+
+  EXPECT_LE(rejected_share(16, 4000, 30, rounded, p_of), 0.05 + 0.0138);
+  EXPECT_LE(rejected_share(17, 4000, 80, rounded, p_of), 0.05 + 0.0138);  // beyond the exact range
+}
+
+TEST(FalseDiscovery, IsHeldWhenTheTestsDependOnEachOther) {
+  CounterRng rng(18);
+  double false_share = 0;
+
+  for (int study = 0; study < 1000; ++study) {
+    std::vector<double> shared(12), p(40);
+    for (double& value : shared) value = normal_draw(rng);
+    for (std::size_t neuron = 0; neuron < p.size(); ++neuron) {
+      Moments x;
+      for (const double common : shared) x.add(0.7 * common + normal_draw(rng) - (neuron < 10 ? 2 : 0));
+      p[neuron] = t_test(x, Tail::two_sided).p;
+    }
+    const std::vector<double> q = benjamini_hochberg(p);
+    int rejected = 0, wrong = 0;
+    for (std::size_t neuron = 0; neuron < q.size(); ++neuron) {
+      rejected += q[neuron] <= 0.05 ? 1 : 0;
+      wrong += q[neuron] <= 0.05 && neuron >= 10 ? 1 : 0;
+    }
+    false_share += rejected == 0 ? 0 : static_cast<double>(wrong) / rejected;
+  }
+
+  EXPECT_LE(false_share / 1000, 0.05);
 }
 
 TEST(FalseDiscovery, UnderAPureNullIsHeldAtItsLevel) {

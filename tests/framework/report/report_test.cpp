@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "framework/base/error.hpp"
+#include "framework/rank/compare_methods.hpp"
 #include "framework/rank/counter_rng.hpp"
 #include "framework/rank/neuron_effects.hpp"
 #include "framework/rank/scores.hpp"
@@ -112,7 +113,7 @@ TEST(Report, ShowsTraceAccuracyAndTheContrastsProof) {
   const std::string report = report_of(store);
 
   EXPECT_THAT(report, HasSubstr("| traces | tiny | add | 4 | 8 | 37.5 % |"));
-  EXPECT_THAT(report, HasSubstr("| 3 | 5.0 |"));                                    // mixed items, tokens per trace
+  EXPECT_THAT(report, HasSubstr("| 3 | 0 | 1 | 5.0 |"));                            // mixed items, tokens per trace
   EXPECT_THAT(report, HasSubstr("| identify | tiny | add | 3 | 8 | 1 | 1 | 1 |"));  // the selected one is proved
 }
 
@@ -164,6 +165,27 @@ TEST(Report, WarnsWhenTestItemsChoseTheNeurons) {
   EXPECT_THAT(report, HasSubstr("**1 of these 1 (model, item) pairs were also used to choose the neurons**"));
   EXPECT_THAT(report, HasSubstr("There are no random sets to compare with"));
   EXPECT_THAT(report, HasSubstr("none: too few items"));
+}
+
+TEST(Report, PutsWaysToFindNeuronsSideBySide) {
+  SyntheticStore store;
+  add_sweep(store);
+  add_traces(store);
+  reduce_random(store.db(), {"random", "traces", {"tiny"}, {"add"}, 1, Polarity::any}, 1);
+  CompareSpec spec;
+  spec.experiment = "compare";
+  spec.methods = {{"identify", std::nullopt}, {"random", std::nullopt}, {"sweep", std::nullopt}};
+  spec.truth = "sweep";
+  spec.models = {"tiny"};
+  spec.tasks = {"add"};
+  compare_methods(store.db(), spec);
+
+  const std::string report = report_of(store);
+
+  EXPECT_THAT(report, HasSubstr("## Ways to find neurons, side by side (experiment compare)"));
+  EXPECT_THAT(report, HasSubstr("| tiny | add | identify | 1 | 100.0 % |"));
+  EXPECT_THAT(report, HasSubstr("| tiny | add | random | 1 | 0.0 % |"));
+  EXPECT_THAT(report, HasSubstr("| tiny | identify | sweep | 1 | 1 | 1 | 0.577 |"));
 }
 
 TEST(Report, ListsFailuresAndUnfinishedRounds) {
