@@ -4,6 +4,7 @@
 #include "experiments/identify.hpp"
 #include "experiments/learn.hpp"
 #include "experiments/minimize.hpp"
+#include "experiments/predict.hpp"
 #include "experiments/race.hpp"
 #include "experiments/steer.hpp"
 #include "experiments/suppress.hpp"
@@ -26,6 +27,8 @@ constexpr ExperimentKind kKinds[] = {
      key_help<RaceKeys>, make_race},
     {"minimize", "a critical set made as small as a stated share of its joint effect allows", key_help<MinimizeSpec>,
      make_minimize},
+    {"predict", "how likely a prompt is to fail, said from its activations before decoding", key_help<PredictSpec>,
+     make_predict},
     {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},
     {"compare", "ways to find neurons side by side: overlap, agreement with exact effects, stability",
      key_help<CompareKeys>, make_compare},

@@ -112,12 +112,13 @@ double area_variance(const std::vector<Weighted>& x, const Placements& place, do
 }
 
 Interval area_interval(const std::vector<Weighted>& x, double value, double variance, double level) {
-  if (value <= 0 || value >= 1 || variance <= 0) {
+  if (value <= 0 || value >= 1) {
     const auto events = std::count_if(x.begin(), x.end(), [](const Weighted& each) { return each.events > 0; });
     const auto others = std::count_if(x.begin(), x.end(), [](const Weighted& each) { return each.others > 0; });
     const std::int64_t n = std::min(events, others);
-    return clopper_pearson_interval(std::llround(value * static_cast<double>(n)), n, level);
+    return clopper_pearson_interval(value < 0.5 ? 0 : n, n, level);
   }
+  if (variance <= 0) return {value, value};
   const double center = std::log(value / (1 - value));
   const double half = quantile(boost::math::normal(), (1 + level) / 2) * std::sqrt(variance) / (value * (1 - value));
   const auto sigmoid = [](double logit) { return 1 / (1 + std::exp(-logit)); };

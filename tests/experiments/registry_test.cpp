@@ -36,6 +36,7 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
                              "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
                              "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"
+                             "[[experiment]]\nkind = \"predict\"\n"
                              "[[experiment]]\nkind = \"race\"\n"
                              "[[experiment]]\nkind = \"minimize\"\nfrom = \"race\"\n"));
 

@@ -115,6 +115,17 @@ TEST(Auroc, IsOneWithALowerBoundForAPerfectSeparation) {
   EXPECT_EQ(result->interval.high, 1);
 }
 
+TEST(Auroc, OfAConstantScoreIsOneHalfForSure) {
+  const std::vector<double> score = {3, 3, 3}, outcome = {0, 1, 0};
+
+  const auto result = auroc(score, outcome, 0.95);
+
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->value, 0.5);
+  EXPECT_EQ(result->interval.low, 0.5);
+  EXPECT_EQ(result->interval.high, 0.5);
+}
+
 TEST(Auroc, IsAbsentWhereNothingOrEverythingFails) {
   const std::vector<double> score = {1, 2}, none = {0, 0}, all = {1, 1};
 
