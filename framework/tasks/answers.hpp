@@ -21,9 +21,9 @@ std::string plain_latex(std::string_view latex);
 /// part by part as tuples, intervals, matrices, or in any order as sets, lists, unions and "a \pm b"; "x=5" and "5".
 bool same_latex(std::string_view a, std::string_view b);
 
-/// The letter of a multiple-choice answer, upper case, or nothing. In this order: the last "answer is X" or
-/// "answer: X", the last "(X)", each A to Z; the last capital X on its own, A to J (not "I", nor an "A"
-/// that a word follows).
+/// The letter of a multiple-choice answer, upper case, or nothing. In this order: the last "answer is X", "answer: X",
+/// "option X" or "choice X" and the last "(X)", each A to Z; the last capital X on its own, A to J (not "I", nor an "A"
+/// that a noun follows).
 std::optional<char> last_choice(std::string_view text);
 
 /// What a completion states as its answer: the rest of the sentence or line behind the last "answer is" or "answer:",

@@ -8,8 +8,8 @@ namespace {
 
 constexpr char kLastMarked = 'Z';  ///< behind "answer" or in parentheses
 constexpr char kLastStandalone = 'J';
-// What may stand between "answer" and its letter.
-constexpr std::string_view kFillerSigns = " \t\r\n:=*($\"'{\\";
+// What may stand between "answer", "option" or "choice" and its letter.
+constexpr std::string_view kFillerSigns = " \t\r\n:=*($\"'{\\,-";
 constexpr std::array<std::string_view, 9> kFillerWords = {"is",      "option", "choice", "letter",   "the",
                                                           "correct", "boxed",  "text",   "therefore"};
 
@@ -29,15 +29,18 @@ std::optional<char> choice_letter(char c) {
   return letter;
 }
 
-bool word_follows(std::string_view text, std::size_t letter) {
-  return at_or_space(text, letter + 1) == ' ' && is_alnum(at_or_space(text, letter + 2));
+// "A is right" does not count: there it is no article.
+bool noun_follows(std::string_view text, std::size_t letter) {
+  if (at_or_space(text, letter + 1) != ' ' || !is_alnum(at_or_space(text, letter + 2))) return false;
+  return !text.substr(letter + 2).starts_with("is ");
 }
 
-// A letter that no other letter or digit touches; "a" and "A" before a word are articles.
+// A letter that no other letter or digit touches; "a" and "A" before a noun are articles.
 bool stands_alone(std::string_view text, std::size_t letter) {
   if (is_alnum(at_or_space(text, letter + 1)) || (letter > 0 && is_alnum(text[letter - 1]))) return false;
-  if (at_or_space(text, letter + 1) == '\'') return false;
-  return upper(text[letter]) != 'A' || !word_follows(text, letter);
+  const char next = at_or_space(text, letter + 1);
+  if (next == '\'' || next == '=') return false;
+  return upper(text[letter]) != 'A' || !noun_follows(text, letter);
 }
 
 std::optional<char> choice_behind(std::string_view text, std::size_t at) {
@@ -61,11 +64,14 @@ std::optional<char> choice_behind(std::string_view text, std::size_t at) {
 
 std::optional<char> last_stated(std::string_view text) {
   std::optional<char> last;
-  for (const std::string_view stem : {"nswer", "NSWER"}) {
+  std::size_t last_at = 0;
+  for (const std::string_view stem : {"nswer", "NSWER", "ption", "PTION", "hoice", "CHOICE"}) {
     for (auto at = text.find(stem); at != std::string_view::npos; at = text.find(stem, at + 1)) {
-      if (const auto letter = choice_behind(text, at + stem.size())) last = letter;
+      const auto letter = choice_behind(text, at + stem.size());
+      if (!letter || at < last_at) continue;
+      last = letter;
+      last_at = at;
     }
-    if (last) break;
   }
   return last;
 }

@@ -1,5 +1,6 @@
 #include "framework/tasks/grader.hpp"
 
+#include <cctype>
 #include <vector>
 
 #include <fmt/ranges.h>
@@ -105,10 +106,14 @@ class Choice : public Grader {
     const char wanted = need(expected);
     if (const auto found = last_choice(completion)) return {*found == wanted, std::string(1, *found)};
     const std::string option = option_text(expected);
+    if (option.empty()) return {};
     for (const std::string& answer : stated_answers(completion)) {
-      if (!option.empty() && (same_text(answer, option) || same_latex(answer, option))) return {true, answer};
+      if (same_text(answer, option) || same_latex(answer, option)) return {true, answer};
     }
-    return {};
+    const auto number = last_number(completion);
+    if (!number) return {};
+    const auto wanted_number = whole_number(plain_latex(option));
+    return {wanted_number && same_number(*number, *wanted_number), to_text(*number)};
   }
   void check(std::string_view expected) const override { need(expected); }
 
@@ -139,10 +144,18 @@ class Stated : public Grader {
   }
 
  private:
+  // "3:30" and "2:5"
+  static bool is_ratio(const std::string& answer) {
+    const auto colon = answer.find(':');
+    return colon != std::string::npos && colon > 0 && colon + 1 < answer.size() && std::isdigit(answer[colon - 1]) &&
+           std::isdigit(answer[colon + 1]);
+  }
+
   // By the form of the expected answer: "(B)", a number, or text.
   static bool same(const std::string& answer, const std::string& wanted) {
     if (wanted.size() == 3 && wanted[0] == '(' && wanted[2] == ')') return last_choice(answer) == last_choice(wanted);
     if (const auto number = whole_number(wanted)) {
+      if (is_ratio(answer)) return false;
       const auto found = last_number(answer);
       return found && same_number(*found, *number);
     }
@@ -168,7 +181,8 @@ constexpr GraderKind kGraders[] = {
     {"final_number", "the answer is the last number (behind '####' where it stands), compared by value",
      make_plain<FinalNumber>},
     {"boxed", "the answer is the last \\boxed{...}, compared as LaTeX or by value", make_plain<Boxed>},
-    {"choice", "the answer is a letter: 'answer is B', '(B)' or 'B', the last one; or the right option's text",
+    {"choice",
+     "the answer is a letter: 'answer is B', '(B)' or 'B', the last one; or the right option's text or number",
      make_plain<Choice>},
     {"stated", "what the last 'answer is' states, else the last line: an '(X)', a number or text, as expected",
      make_plain<Stated>},

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 #include <string>
 
@@ -73,6 +74,7 @@ class Evaluator {
     if (!text_.substr(at_).starts_with(word)) return false;
     if (word[0] == '\\' && is_letter(word.back()) && is_letter(look(word.size()))) return false;
     at_ += word.size();
+    while (look() == ' ') ++at_;
     return true;
   }
   void need(std::string_view word) {
@@ -107,7 +109,7 @@ class Evaluator {
   Value signed_power() { return take("-") ? -power() : power(); }
 
   bool starts_factor() const {
-    if (is_digit(look()) || look() == '.') return at_ > 0 && !is_digit(text_[at_ - 1]);
+    if (is_digit(look()) || look() == '.') return at_ > 0 && !is_digit(text_[at_ - 1]) && text_[at_ - 1] != '.';
     for (const char* word : {"\\cdot", "\\times", "\\div"}) {
       if (text_.substr(at_).starts_with(word)) return false;
     }
@@ -159,8 +161,18 @@ class Evaluator {
     if (look() == '.') ++at_;
     while (is_digit(look())) ++at_;
     const bool is_integer = text_.substr(begin, at_ - begin).find('.') == std::string_view::npos;
-    const Value value = std::stod("0" + std::string(text_.substr(begin, at_ - begin)));
+    skip_exponent();
+    const Value value = std::strtod(std::string(text_.substr(begin, at_ - begin)).c_str(), nullptr);
     return is_integer && is_mixed() ? value + atom() : value;
+  }
+
+  // "e33" or "e-5"
+  void skip_exponent() {
+    if (look() != 'e') return;
+    const std::size_t sign = look(1) == '-' || look(1) == '+' ? 1 : 0;
+    if (!is_digit(look(1 + sign))) return;
+    at_ += 1 + sign;
+    while (is_digit(look())) ++at_;
   }
 
   // Behind an integer: \frac of plain integers, the smaller above; "2\frac{x}{3}" is a product.
@@ -174,7 +186,7 @@ class Evaluator {
       std::size_t n = 0;
       while (braced + n < rest.size() && is_digit(rest[braced + n]) && (braced || n == 0)) ++n;
       if (n == 0 || (braced && (n + 1 >= rest.size() || rest[n + 1] != '}'))) return false;
-      part = std::stod(std::string(rest.substr(braced, n)));
+      part = std::strtod(std::string(rest.substr(braced, n)).c_str(), nullptr);
       rest.remove_prefix(n + 2 * static_cast<std::size_t>(braced));
     }
     return parts[0] < parts[1];
@@ -204,13 +216,15 @@ class Evaluator {
     if (text_[begin] == '\\') {
       while (is_letter(look())) ++at_;
       if (at_ == begin + 1) throw NotAnExpression();
+      while (look() == ' ') ++at_;
     } else {
       std::size_t letters = begin;
       while (letters < text_.size() && is_letter(text_[letters])) ++letters;
       if (letters - begin > kLongestFactors) throw NotAnExpression();
     }
     if (take("_")) subscript();
-    const std::string_view name = text_.substr(begin, at_ - begin);
+    std::string_view name = text_.substr(begin, at_ - begin);
+    while (name.ends_with(' ')) name.remove_suffix(1);
     if (name == "i") return {0, 1};
     if (name == "e") return std::numbers::e;
     return variable(name);

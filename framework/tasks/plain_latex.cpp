@@ -30,11 +30,18 @@ bool is_digit(char c) {
   return std::isdigit(static_cast<unsigned char>(c)) != 0;
 }
 
+// An odd number of backslashes in front, as the second of "\\\\" has.
+bool is_escaped(std::string_view text, std::size_t at) {
+  std::size_t n = 0;
+  while (n < at && text[at - 1 - n] == '\\') ++n;
+  return n % 2 == 1;
+}
+
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   const bool is_command = from[0] == '\\' && is_letter(from.back());
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
     const std::size_t end = at + from.size();
-    if (is_command && end < text.size() && is_letter(text[end])) {
+    if ((is_command && end < text.size() && is_letter(text[end])) || (from[0] == '\\' && is_escaped(text, at))) {
       at = end;
       continue;
     }
@@ -96,6 +103,20 @@ void unwrap(std::string& text, const std::string& command) {
   }
 }
 
+// A letter that is no part of a command or of a unit's words.
+bool has_variable(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '\\' && !is_letter(text[at])) continue;
+    std::size_t end = at + 1;
+    while (end < text.size() && is_letter(text[end])) ++end;
+    const std::string_view word = text.substr(at, end - at);
+    const bool is_unit = word.size() > 1 && std::find(kUnits.begin(), kUnits.end(), word) != kUnits.end();
+    if (word[0] != '\\' && !is_unit) return true;
+    at = end - 1;
+  }
+  return false;
+}
+
 // "5 square feet" as "5": words of the table at the end, behind something else.
 void drop_units(std::string& text) {
   while (true) {
@@ -104,7 +125,7 @@ void drop_units(std::string& text) {
     if (end > 2 && rest[end - 2] == '^' && is_digit(rest[end - 1])) end -= 2;
     std::size_t begin = end;
     while (begin > 0 && is_letter(rest[begin - 1])) --begin;
-    const bool apart = begin > 1 && begin < end && rest[begin - 1] == ' ';
+    const bool apart = begin > 1 && begin < end && rest[begin - 1] == ' ' && !has_variable(rest.substr(0, begin));
     const std::string_view word = std::string_view(rest).substr(begin, end - begin);
     if (!apart || std::find(kUnits.begin(), kUnits.end(), word) == kUnits.end()) return;
     text = rest.substr(0, begin);
@@ -123,6 +144,29 @@ void join_mixed(std::string& text) {
     const std::string above = text.substr(at + 1, slash - at - 1);
     text.replace(at, end - at, "\\frac{" + above + "}{" + text.substr(slash + 1, end - slash - 1) + "}");
   }
+}
+
+// All but one that ends a command: "\cot x" is not "\cotx".
+void drop_spaces(std::string& text) {
+  std::string kept;
+  std::size_t command = std::string::npos;  // where the command begins that ends here
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (std::isspace(static_cast<unsigned char>(c)) != 0) {
+      const auto next = text.find_first_not_of(" \t\r\n", at);
+      const bool ends_command = command != std::string::npos && kept.size() > command + 1;
+      if (ends_command && next != std::string::npos && is_letter(text[next])) kept += ' ';
+      command = std::string::npos;
+      continue;
+    }
+    if (c == '\\') {
+      command = kept.size();
+    } else if (!is_letter(c)) {
+      command = std::string::npos;
+    }
+    kept += c;
+  }
+  text = kept;
 }
 
 // \frac12 as \frac{1}{2}, and where both are integers and nothing is in front as 1/2.
@@ -162,7 +206,7 @@ std::string plain_latex(std::string_view latex) {
   replace_all(text, "\u2212", "-");
   drop_units(text);
   join_mixed(text);
-  for (const std::string_view space : {" ", "\t", "\n", "\r"}) replace_all(text, space, "");
+  drop_spaces(text);
   flatten_fractions(text);
   unbrace_single(text);
   while (!text.empty() && (text.back() == '.' || text.back() == ',')) text.pop_back();

@@ -1,7 +1,6 @@
 #include "framework/tasks/sandbox_child.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -54,7 +53,7 @@ void await_mapping(const SandboxPlan& plan) {
 }
 
 void take_identity(const SandboxPlan& plan, const Steps& steps) {
-  if (plan.drops_groups) steps.need(setgroups(0, nullptr) == 0, "drop groups");
+  if (plan.drops_groups) steps.need(syscall(SYS_setgroups, 0, nullptr) == 0, "drop groups");
   steps.need(syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) == 0, "set group");
   steps.need(syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) == 0, "set user");
   steps.need(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "die with parent");

@@ -51,7 +51,8 @@ struct SetupFailure {
 /// Plan for one program. Throws Error{input}: the interpreter is not there.
 void fill_sandbox_plan(SandboxPlan& plan, const SandboxSpec& spec, const std::string& code);
 
-/// Sets up the sandbox around the calling process and becomes the program. Async-signal-safe.
+/// Sets up the sandbox around the calling process and becomes the program. Async-signal-safe, and without the library's
+/// set-user calls: these wait for threads that the child of a program with threads does not have.
 [[noreturn]] void enter_sandbox(const SandboxPlan& plan);
 
 }  // namespace neurosweep

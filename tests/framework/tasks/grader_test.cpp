@@ -75,6 +75,39 @@ INSTANTIATE_TEST_SUITE_P(Choice, GraderTable,
                                            GradeCase{"choice", "The answer is (B).", "A", false, "B"},
                                            GradeCase{"choice", "nothing fits", "A", false, nullptr}));
 
+INSTANTIATE_TEST_SUITE_P(ChoiceTexts, GraderTable,
+                         ::testing::Values(GradeCase{"choice", "So the answer is twelve dollars.", "(B) twelve dollars",
+                                                     true, "twelve dollars."},
+                                           GradeCase{"choice", "He pays 5 + 7 = 12.", "(B) $12", true, "12"},
+                                           GradeCase{"choice", "He pays 5 + 7 = 13.", "(B) $12", false, "13"},
+                                           GradeCase{"choice", "The answer is (C) $12.", "(B) $12", false, "C"},
+                                           GradeCase{"choice", "no idea", "(B) twelve", false, nullptr}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Stated, GraderTable,
+    ::testing::Values(GradeCase{"stated", "So the answer is (Q).", "(Q)", true, "(Q)."},
+                      GradeCase{"stated", " Yes\n\nQ: Is it? A: No", "yes", true, "Yes"},
+                      GradeCase{"stated", "think\nthe answer is **No**. Or so.", "no", true, "**No**"},
+                      GradeCase{"stated", "The answer is -50.", "-50", true, "-50."},
+                      GradeCase{"stated", "The answer is: ] ] >.", "] ] >", true, "] ] >."},
+                      GradeCase{"stated", "answer: 3:30 p.m.", "3:30 p.m.", true, "3:30 p.m."},
+                      GradeCase{"stated", "answer: 3:30 p.m.", "30", false, "3:30 p.m."},
+                      GradeCase{"stated", "The answer is The Men's Team", "the men's team", true, "The Men's Team"},
+                      GradeCase{"stated", "so \\boxed{7} it is", "7", true, "7"},
+                      GradeCase{"stated", "The answer is (A).", "(B)", false, "(A)."},
+                      GradeCase{"stated", " \n", "no", false, nullptr}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Code, GraderTable,
+    ::testing::Values(GradeCase{"code", "```python\ndef f(x):\n    return 2 * x\n```", "assert f(2) == 4\n", true,
+                                "def f(x):\n    return 2 * x\n"},
+                      GradeCase{"code", "    return 2 * x\n\nprint(f(1))\n",
+                                "def f(x):\n    \"\"\"Doubles.\"\"\"\n# <completion>\nassert f(2) == 4\n", true,
+                                "    return 2 * x\n\n"},
+                      GradeCase{"code", "def f(x):\n    return 3 * x\n", "assert f(2) == 4\n", false,
+                                "def f(x):\n    return 3 * x\n"},
+                      GradeCase{"code", " \n", "assert f(2) == 4\n", false, nullptr}));
+
 std::string message_of(const std::string& name, const std::string& marker) {
   try {
     make_grader(name, {marker, {}});
@@ -104,6 +137,12 @@ TEST(MakeGrader, MakesEveryKindOfTheTable) {
 TEST(Graders, RefuseAnExpectedAnswerTheyCannotRead) {
   EXPECT_THROW(make_grader("final_number")->grade("1", "none"), Error);
   EXPECT_THROW(make_grader("choice")->grade("B", "42"), Error);
+  EXPECT_THROW(make_grader("final_number")->check("none"), Error);
+  EXPECT_THROW(make_grader("choice")->check("42"), Error);
+  EXPECT_THROW(make_grader("boxed")->check(" "), Error);
+  EXPECT_THROW(make_grader("code")->check("\n"), Error);
+  EXPECT_NO_THROW(make_grader("final_number")->check("#### 42"));
+  EXPECT_NO_THROW(make_grader("exact")->check("anything"));
 }
 
 }  // namespace

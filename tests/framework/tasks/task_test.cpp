@@ -86,7 +86,8 @@ TEST_F(TaskFile, SaysWhereAndWhyALineIsWrong) {
               AllOf(HasSubstr("task.jsonl:1"), HasSubstr("no field 'question'"), HasSubstr("id, problem")));
   EXPECT_THAT(refusal("{\"id\": 1, \"question\": [\"q\"], \"answer\": 1}"),
               HasSubstr("field 'question' must be text, a number or a boolean, found array"));
-  EXPECT_THAT(refusal(good + "\n" + good), AllOf(HasSubstr("task.jsonl:3"), HasSubstr("first at"), HasSubstr("task.jsonl:1")));
+  EXPECT_THAT(refusal(good + "\n" + good),
+              AllOf(HasSubstr("task.jsonl:3"), HasSubstr("first at"), HasSubstr("task.jsonl:1")));
   EXPECT_THAT(refusal(" \n\n"), HasSubstr("no items"));
 }
 
