@@ -28,7 +28,8 @@ Error no_sandbox(const std::string& step, int why) {
   errno = why;
   return input_error(
       "the sandbox for code cannot be set up: {}: {}; allow user namespaces on this machine, or accept weaker "
-      "isolation with sandbox = \"limits-only\" in the task",
+      "isolation "
+      "by sandbox = \"limits-only\" in the task",
       step, errno_text());
 }
 
@@ -52,13 +53,11 @@ pid_t fork_into(unsigned long namespaces) {
   return static_cast<pid_t>(syscall(SYS_clone, namespaces | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
 }
 
-std::string make_scratch() {
+void make_scratch(std::string& path) {
   std::string pattern = (fs::temp_directory_path() / "neurosweep-code-XXXXXX").string();
   if (!mkdtemp(pattern.data())) throw error(ErrorKind::io, "{}: cannot make a folder ({})", pattern, errno_text());
-  if (geteuid() == 0 && chown(pattern.c_str(), kNobody, kNobody) != 0) {
-    throw error(ErrorKind::io, "{}: cannot give it to nobody ({})", pattern, errno_text());
-  }
-  return pattern;
+  path = pattern;
+  if (geteuid() == 0 && chown(path.c_str(), kNobody, kNobody) != 0) throw no_sandbox("give a folder to nobody", errno);
 }
 
 }  // namespace
@@ -70,8 +69,8 @@ Isolation parse_isolation(const std::string& name) {
 }
 
 SandboxedPython::SandboxedPython(const SandboxSpec& spec, const std::string& code, std::span<const int> fds) {
-  if (spec.isolation == Isolation::limits_only) scratch_ = make_scratch();
   try {
+    if (spec.isolation == Isolation::limits_only) make_scratch(scratch_);
     start(spec, code, fds);
   } catch (const Error&) {
     kill_and_wait();

@@ -11,6 +11,7 @@
 #include "framework/tasks/grader.hpp"
 #include "framework/tasks/task.hpp"
 #include "framework/text/prompt_template.hpp"
+#include "tests/framework/tasks/sandbox_here.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace neurosweep {
@@ -125,7 +126,7 @@ TEST_P(Agreement, PublishedAnswersAreRightAndThoseOfOthersWrong) {
 
 /// How many items pass when each is answered by `answer_of`; two at a time.
 std::size_t count_passed(const std::vector<TaskItem>& items, const std::function<std::string(std::size_t)>& answer_of) {
-  const auto grader = make_grader("code");
+  const auto grader = make_grader("code", options_here());
   std::atomic<std::size_t> next = 0;
   std::atomic<std::size_t> passed = 0;
   const auto work = [&] {

@@ -6,6 +6,7 @@
 #include "framework/tasks/completion_code.hpp"
 #include "framework/tasks/grader.hpp"
 #include "framework/text/prompt_template.hpp"
+#include "tests/framework/tasks/sandbox_here.hpp"
 #include "tests/support/expect_error.hpp"
 
 namespace neurosweep {
@@ -92,7 +93,9 @@ TEST_P(Layouts, AreReadAndTheirOwnTargetGradesAsRight) {
   item.fields["answer"] = item.answer;
   EXPECT_THAT(PromptTemplate(kind.prompt, "prompt").fill(item.fields), HasSubstr(item.question));
   const std::string target = PromptTemplate(kind.target, "target").fill(item.fields);
-  EXPECT_TRUE(make_grader(kind.grader)->grade(target, item.expected.empty() ? item.answer : item.expected).correct)
+  EXPECT_TRUE(make_grader(kind.grader, options_here())
+                  ->grade(target, item.expected.empty() ? item.answer : item.expected)
+                  .correct)
       << target;
 }
 
@@ -138,7 +141,7 @@ TEST(Formats, NameTheNearestForAnUnknownOne) {
 
 TEST(Formats, HaveGradersThatAreThere) {
   for (const TaskFormatKind& kind : format_kinds()) {
-    EXPECT_NE(make_grader(kind.grader), nullptr) << kind.name;
+    EXPECT_NE(make_grader(kind.grader, options_here()), nullptr) << kind.name;
     EXPECT_FALSE(std::string(kind.help).empty()) << kind.name;
   }
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/base/error.hpp"
+#include "tests/framework/tasks/sandbox_here.hpp"
 
 namespace neurosweep {
 namespace {
@@ -24,7 +25,7 @@ class GraderTable : public ::testing::TestWithParam<GradeCase> {};
 TEST_P(GraderTable, GradesAsStated) {
   const GradeCase& item = GetParam();
 
-  const Grade grade = make_grader(item.grader)->grade(item.completion, item.expected);
+  const Grade grade = make_grader(item.grader, options_here())->grade(item.completion, item.expected);
 
   EXPECT_EQ(grade.correct, item.correct) << item.completion;
   EXPECT_EQ(grade.answer, item.answer ? std::optional<std::string>(item.answer) : std::nullopt) << item.completion;
@@ -129,7 +130,7 @@ TEST(MakeGrader, WantsAMarkerForAfter) {
 
 TEST(MakeGrader, MakesEveryKindOfTheTable) {
   for (const GraderKind& kind : grader_kinds()) {
-    EXPECT_NE(make_grader(kind.name), nullptr) << kind.name;
+    EXPECT_NE(make_grader(kind.name, options_here()), nullptr) << kind.name;
     EXPECT_FALSE(std::string(kind.help).empty()) << kind.name;
   }
 }
@@ -140,7 +141,7 @@ TEST(Graders, RefuseAnExpectedAnswerTheyCannotRead) {
   EXPECT_THROW(make_grader("final_number")->check("none"), Error);
   EXPECT_THROW(make_grader("choice")->check("42"), Error);
   EXPECT_THROW(make_grader("boxed")->check(" "), Error);
-  EXPECT_THROW(make_grader("code")->check("\n"), Error);
+  EXPECT_THROW(make_grader("code", options_here())->check("\n"), Error);
   EXPECT_NO_THROW(make_grader("final_number")->check("#### 42"));
   EXPECT_NO_THROW(make_grader("exact")->check("anything"));
 }
