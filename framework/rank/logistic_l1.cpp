@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "framework/base/error.hpp"
 
@@ -9,7 +11,8 @@ namespace neurosweep {
 namespace {
 
 constexpr double kTinyCurvature = 1e-12;
-constexpr int kSweeps = 100;  ///< of coordinate descent in one Newton step
+constexpr int kSweeps = 1000;                 ///< of coordinate descent in one Newton step
+constexpr std::size_t kNewCoordinates = 200;  ///< that a Newton step may add to those with a weight, or as many again
 constexpr int kHalvings = 40;
 
 double soft_threshold(double x, double by) {
@@ -22,15 +25,16 @@ double softplus(double z) {
 }
 
 /// Sum of products, in lanes that the compiler can keep in vector registers.
-double dot(std::span<const float> x, const std::vector<double>& y) {
+template <class Number>
+Number dot(std::span<const float> x, const std::vector<Number>& y) {
   constexpr std::size_t kLanes = 8;
-  double lanes[kLanes] = {};
+  Number lanes[kLanes] = {};
   const std::size_t whole = y.size() / kLanes * kLanes;
   for (std::size_t i = 0; i < whole; i += kLanes) {
     for (std::size_t k = 0; k < kLanes; ++k) lanes[k] += x[i + k] * y[i + k];
   }
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
+  Number sum = 0;
+  for (const Number lane : lanes) sum += lane;
   for (std::size_t i = whole; i < y.size(); ++i) sum += x[i] * y[i];
   return sum;
 }
@@ -80,21 +84,50 @@ class Solver {
     return w > 0 ? std::abs(g + 1) : w < 0 ? std::abs(g - 1) : std::max(0.0, std::abs(g) - 1);
   }
 
+  /// The coordinates of a step: those with a weight, and the steepest of those that want one.
   void choose_active() {
     active_.clear();
+    std::vector<Coordinate> wanting;
     for (std::size_t j = 0; j < gradient_.size(); ++j) {
-      if (fit_.weights[j] == 0 && std::abs(gradient_[j]) < 1) continue;
-      double h = kTinyCurvature;
-      const auto column = x_.column(static_cast<std::int64_t>(j));
-      for (std::size_t i = 0; i < curvature_.size(); ++i) h += curvature_[i] * column[i] * column[i];
-      active_.push_back({j, h, 0});
+      if (fit_.weights[j] != 0) {
+        active_.push_back({j, 0});
+      } else if (std::abs(gradient_[j]) > 1) {
+        wanting.push_back({j, 0});
+      }
+    }
+    const auto added = std::min(wanting.size(), std::max(active_.size(), kNewCoordinates));
+    std::partial_sort(wanting.begin(), wanting.begin() + static_cast<std::ptrdiff_t>(added), wanting.end(),
+                      [&](const Coordinate& a, const Coordinate& b) {
+                        return std::pair(-std::abs(gradient_[a.j]), a.j) < std::pair(-std::abs(gradient_[b.j]), b.j);
+                      });
+    active_.insert(active_.end(), wanting.begin(), wanting.begin() + static_cast<std::ptrdiff_t>(added));
+  }
+
+  /// Second derivatives of the loss by the active weights and, last, the intercept. In f32: they shape the step only.
+  void fill_hessian() {
+    const std::size_t size = active_.size() + 1;
+    hessian_.assign(size * size, 0);
+    std::vector<float> weighted(curvature_.size());
+    for (std::size_t a = 0; a < size; ++a) {
+      const bool intercept = a + 1 == size;
+      for (std::size_t i = 0; i < weighted.size(); ++i) {
+        weighted[i] = static_cast<float>(intercept ? curvature_[i] : curvature_[i] * column(a)[i]);
+      }
+      for (std::size_t b = 0; b <= a; ++b) {
+        const float value =
+            b + 1 == size ? std::accumulate(weighted.begin(), weighted.end(), 0.0F) : dot(column(b), weighted);
+        hessian_[a * size + b] = hessian_[b * size + a] = value;
+      }
     }
   }
+
+  std::span<const float> column(std::size_t a) const { return x_.column(static_cast<std::int64_t>(active_[a].j)); }
 
   /// Minimises the quadratic model over the active weights and the intercept, then goes towards its minimum.
   ///   returns  false when no step lowers the objective: the limit of rounding is reached
   bool step() {
-    pull_.assign(logit_.size(), 0);
+    fill_hessian();
+    pull_.assign(active_.size() + 1, 0);
     moved_intercept_ = 0;
     const double enough = std::max(0.05 * fit_.kkt, 0.3 * spec_.tolerance);
     for (int sweep = 0; sweep < kSweeps; ++sweep) {
@@ -109,34 +142,40 @@ class Solver {
 
   /// One pass of coordinate descent; returns the largest gradient that a coordinate had left.
   double sweep_once(Coordinates which) {
-    double h = kTinyCurvature, g = gradient_intercept_;
-    for (std::size_t i = 0; i < pull_.size(); ++i) {
-      h += curvature_[i];
-      g += pull_[i];
-    }
-    for (std::size_t i = 0; i < pull_.size(); ++i) pull_[i] -= g / h * curvature_[i];
+    const std::size_t size = active_.size() + 1;
+    const double g = gradient_intercept_ + pull_.back();
+    const double h = std::max<double>(hessian_.back(), kTinyCurvature);
     moved_intercept_ -= g / h;
+    pull(size - 1, -g / h);
     double largest = std::abs(g);
-    for (Coordinate& each : active_) {
+    for (std::size_t a = 0; a < active_.size(); ++a) {
+      Coordinate& each = active_[a];
       const double w = fit_.weights[each.j] + each.change;
       if (which == Coordinates::with_weight && w == 0) continue;
-      const auto column = x_.column(static_cast<std::int64_t>(each.j));
-      const double slope = gradient_[each.j] + dot(column, pull_);
-      const double change = soft_threshold(w - slope / each.curvature, 1 / each.curvature) - w;
+      const double curvature = std::max<double>(hessian_[a * size + a], kTinyCurvature);
+      const double slope = gradient_[each.j] + pull_[a];
+      const double change = soft_threshold(w - slope / curvature, 1 / curvature) - w;
       if (change == 0) continue;
       each.change += change;
-      for (std::size_t i = 0; i < pull_.size(); ++i) pull_[i] += change * curvature_[i] * column[i];
-      largest = std::max(largest, std::abs(change) * each.curvature);
+      pull(a, change);
+      largest = std::max(largest, std::abs(change) * curvature);
     }
     return largest;
   }
 
+  /// What a change of one coordinate does to the gradients of all.
+  void pull(std::size_t a, double change) {
+    const float* row = hessian_.data() + a * pull_.size();
+    for (std::size_t b = 0; b < pull_.size(); ++b) pull_[b] += change * row[b];
+  }
+
   void set_moved() {
     moved_.assign(logit_.size(), moved_intercept_);
-    for (const Coordinate& each : active_) {
-      if (each.change == 0) continue;
-      const auto column = x_.column(static_cast<std::int64_t>(each.j));
-      for (std::size_t i = 0; i < moved_.size(); ++i) moved_[i] += each.change * column[i];
+    for (std::size_t a = 0; a < active_.size(); ++a) {
+      const double change = active_[a].change;
+      if (change == 0) continue;
+      const auto x = column(a);
+      for (std::size_t i = 0; i < moved_.size(); ++i) moved_[i] += change * x[i];
     }
   }
 
@@ -180,7 +219,6 @@ class Solver {
 
   struct Coordinate {
     std::size_t j;
-    double curvature;
     double change;
   };
 
@@ -193,8 +231,9 @@ class Solver {
   std::vector<double> gradient_;                   ///< [p]
   double gradient_intercept_ = 0;
   std::vector<Coordinate> active_;
-  std::vector<double> moved_;  ///< [n] what the step changes of the logits
-  std::vector<double> pull_;   ///< [n] moved_ times curvature, while the step is sought
+  std::vector<double> moved_;   ///< [n] what the step changes of the logits
+  std::vector<float> hessian_;  ///< [(active + 1)^2]
+  std::vector<double> pull_;    ///< [active + 1] what the step sought so far changes of the gradients
   double moved_intercept_ = 0;
 };
 

@@ -14,6 +14,7 @@ namespace neurosweep {
 namespace {
 
 constexpr double kPathTolerance = 1e-2;  ///< of kkt, where only the order of the scores matters
+constexpr std::int64_t kPathRounds = 40;
 constexpr int kDraws = 1000;
 
 using Rows = std::vector<std::size_t>;
@@ -121,7 +122,7 @@ bool run_fold(const ProbeData& data, const ProbeSpec& spec, std::size_t fold, Cr
   const FeatureMatrix held_out = take_rows(data.last, cv.folds[fold], chosen);
   LogisticFit fit;
   for (std::size_t g = 0; g < spec.grid.size(); ++g) {
-    fit = fit_logistic_l1(train, labels, {spec.grid[g], kPathTolerance}, fit);
+    fit = fit_logistic_l1(train, labels, {spec.grid[g], kPathTolerance, kPathRounds}, fit);
     const auto logits = logits_of(fit, held_out);
     for (std::size_t i = 0; i < logits.size(); ++i) cv.scores[g][cv.folds[fold][i]] = logits[i];
     probe.folds.push_back({spec.grid[g], static_cast<std::int64_t>(fold), held_out.n, nonzero(fit),
