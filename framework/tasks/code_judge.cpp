@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <chrono>
 
-#include "embedded_python.hpp"
 #include "framework/base/error.hpp"
 #include "framework/config/json.hpp"
+#include "framework/tasks/code_programs.hpp"
 #include "framework/tasks/pipes.hpp"
 
 namespace neurosweep {
