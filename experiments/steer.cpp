@@ -113,8 +113,12 @@ class SteerExperiment final : public Experiment {
       throw input_error("{}: values = '{}' (valid: own, equal)", where, variant.values);
     }
     if (variant.difficulty && variant.gate.empty()) throw input_error("{}: difficulty needs a gate", where);
-    steer_scope(variant.scope);
-    doubt_kind(variant.doubt);
+    try {
+      steer_scope(variant.scope);
+      doubt_kind(variant.doubt);
+    } catch (const Error& failure) {
+      throw input_error("{}: {}", where, failure.what());
+    }
     if ((variant.scope == "first") != (variant.steps > 0)) {
       throw input_error("{}: scope 'first' and `steps` belong together", where);
     }

@@ -20,6 +20,7 @@ void write_report(std::ostream& out, const Database& db) {
   write_minimal_sets(out, db);
   write_predictions(out, db);
   write_methods(out, db);
+  write_steering(out, db);
   write_failures(out, db);
 }
 

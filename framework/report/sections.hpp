@@ -19,6 +19,7 @@ void write_sets(std::ostream& out, const Database& db);
 void write_minimal_sets(std::ostream& out, const Database& db);
 void write_predictions(std::ostream& out, const Database& db);
 void write_methods(std::ostream& out, const Database& db);
+void write_steering(std::ostream& out, const Database& db);
 void write_failures(std::ostream& out, const Database& db);
 
 }  // namespace neurosweep

@@ -23,13 +23,20 @@ def keys_of(bench, kind):
 
 
 def link_model_without_eos(bench, name):
-    """A model folder whose targets end with the answer, as the jobs do: a study appends eos where there is one."""
+    """A model folder whose targets end with the answer, as the jobs do: a study appends eos where there is one.
+
+    Its tokenizer has no added tokens: t0, t1 and t2 would be found inside t28344.
+    """
     source, folder = bench.peers.model(name), bench.file("race/model")
     os.makedirs(folder, exist_ok=True)
-    for file in ("model.safetensors", "tokenizer.json"):
-        link = os.path.join(folder, file)
-        if not os.path.lexists(link):
-            os.symlink(os.path.join(source, file), link)
+    link = os.path.join(folder, "model.safetensors")
+    if not os.path.lexists(link):
+        os.symlink(os.path.join(source, "model.safetensors"), link)
+    words = os.path.join(folder, "tokenizer.json")
+    if os.path.lexists(words):
+        os.remove(words)
+    with open(words, "w") as file:
+        json.dump(dict(read_json(os.path.join(source, "tokenizer.json")), added_tokens=[]), file)
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(dict(read_json(os.path.join(source, "config.json")), eos_token_id=None), file)
     return folder
@@ -46,7 +53,7 @@ def write_race_study(bench, keys):
     settings = "\n".join(f"{key} = {value}" for key, value in WANTED.items() if key in keys)
     with open(bench.file("race/study.toml"), "w") as file:
         file.write(f'[study]\nname = "race"\n\n[models.m]\npath = {json.dumps(link_model_without_eos(bench, name))}\n\n'
-                   f'[tasks.t]\nfile = "items.jsonl"\n\n[[experiment]]\nkind = "race"\nname = "race"\n{settings}\n')
+                   f'[tasks.t]\nfile = "items.jsonl"\nprompt = "{{question}}"\n\n[[experiment]]\nkind = "race"\nname = "race"\n{settings}\n')
     return bench.file("race/study.toml")
 
 
