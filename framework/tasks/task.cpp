@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <unordered_map>
 
 #include <fmt/ranges.h>
@@ -60,6 +61,18 @@ class TaskReader {
       if (item.split.empty() == items_.front().split.empty()) continue;
       const TaskItem& without = item.split.empty() ? item : items_.front();
       throw input_error("{}: no field '{}', which other lines have", without.place, format_.split_field);
+    }
+    check_apart();
+  }
+
+  // A question that neurons are found by must not be one that proves them.
+  void check_apart() const {
+    std::unordered_map<std::string_view, const TaskItem*> first_with;
+    for (const TaskItem& item : items_) {
+      const TaskItem& first = *first_with.emplace(item.question, &item).first->second;
+      if (first.split == item.split) continue;
+      throw input_error("{}: the splits overlap: the question of item '{}' ({}) is there as item '{}' ({}), at {}",
+                        item.place, item.id, item.split, first.id, first.split, first.place);
     }
   }
 

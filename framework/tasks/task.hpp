@@ -29,7 +29,8 @@ struct TaskFormat {
 
 /// Reads a task file, or several (see task_files), in one of the formats.
 ///   throws  Error{io}: unreadable; Error{input} with path:line: not JSON, a missing field (with those found), an
-///           answer that cannot be read, an id twice, a split given on some lines only or unknown, no item at all
+///           answer that cannot be read, an id twice, a split given on some lines only or unknown, a question in two
+///           splits, no item at all
 std::vector<TaskItem> read_task(const std::string& path, const TaskFormat& format = {});
 
 /// identify: to find neurons; validate: to choose settings; test: to prove, looked at once.

@@ -101,6 +101,31 @@ TEST_F(TaskFile, RefusesSplitsThatAreUnknownOrGivenOnSomeLinesOnly) {
               AllOf(HasSubstr("split 'train'"), HasSubstr("identify, validate, test")));
 }
 
+TEST_F(TaskFile, RefusesSplitsThatOverlap) {
+  const std::string one = "{\"id\": 1, \"question\": \"q\", \"answer\": \"a\", \"split\": \"identify\"}\n";
+  const std::string same = "{\"id\": 2, \"question\": \"q\", \"answer\": \"a\", \"split\": \"identify\"}\n";
+  const std::string other = "{\"id\": 3, \"question\": \"q\", \"answer\": \"a\", \"split\": \"test\"}\n";
+
+  EXPECT_EQ(read(one + same).size(), 2u);
+  EXPECT_THAT(refusal(one + other),
+              AllOf(HasSubstr("task.jsonl:2: the splits overlap"), HasSubstr("item '1' (identify)")));
+}
+
+TEST_F(TaskFile, ReadsPublishedFormatsWithTheirFieldsAndPlaces) {
+  TaskFormat format;
+  format.format = "aqua";
+
+  const auto items =
+      read("{\"question\": \"How far?\", \"options\": [\"A)5\", \"B)6\"], \"rationale\": \"r\", \"correct\": \"B\"}\n",
+           format);
+
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(items[0].answer, "(B) 6");
+  EXPECT_EQ(items[0].fields.at("answer"), "B");
+  EXPECT_EQ(items[0].fields.at("choices"), "(A) 5\n(B) 6");
+  EXPECT_THAT(items[0].place, ::testing::EndsWith("task.jsonl:1"));
+}
+
 TEST_F(TaskFile, IsAnIoErrorWhereAbsent) {
   try {
     read_task(dir_.file("none.jsonl"));
