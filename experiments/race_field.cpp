@@ -53,10 +53,12 @@ class Reader {
   void sum_screen() {
     const auto N = static_cast<std::size_t>(arch_.L * arch_.M);
     for (auto* size : {&effect_, &push_, &displacement_}) size->by_neuron.assign(N, 0);
+    first_order_.assign(N, 0);
     for_each_screen_block([&](const ScreenBlockRow& block) {
       Size& size = size_of(block.metric);
       for (std::size_t i = 0; i < N; ++i) size.by_neuron[i] += std::abs(block.effects[i]);
       if (block.metric != kRaceMetric) return;
+      for (std::size_t i = 0; i < N; ++i) first_order_[i] += block.effects[i];
       index_.emplace(std::pair(block.task, block.item), race_.items.size());
       race_.items.emplace_back(block.task, block.item);
       scored_.push_back(static_cast<double>(block.n_tokens));
@@ -105,22 +107,23 @@ class Reader {
           "budget = {} leaves nothing to prove it: raise budget",
           keys_.name, model_, race_.screen_forwards / race_.brute_forwards, keys_.budget);
     }
-    std::vector<float> reach;
+    const auto P = static_cast<double>(race_.items.size());
+    std::vector<ScreenedNeuron> neurons;
     for (std::size_t i = 0; i < effect_.by_neuron.size(); ++i) {
-      reach.push_back(static_cast<float>((effect_.by_neuron[i] / effect_.unit + push_.by_neuron[i] / push_.unit +
-                                          displacement_.by_neuron[i] / displacement_.unit) /
-                                         static_cast<double>(race_.items.size())));
+      const double reach = effect_.by_neuron[i] / effect_.unit + push_.by_neuron[i] / push_.unit +
+                           displacement_.by_neuron[i] / displacement_.unit;
+      neurons.push_back({static_cast<float>(reach / P), static_cast<float>(first_order_[i] / P)});
     }
     RaceField& field = race_.field;
     field.M = arch_.M;
-    field.entrants = draw_entrants(reach, arch_.M, spec);
+    field.entrants = draw_entrants(neurons, arch_.M, spec);
     auto next = field.entrants.begin();
-    for (std::size_t i = 0; i < reach.size(); ++i) {
+    for (std::size_t i = 0; i < neurons.size(); ++i) {
       if (next != field.entrants.end() && next->neuron == static_cast<std::int64_t>(i)) {
         field.arm_cost.push_back(layer_cost_[i / static_cast<std::size_t>(arch_.M)]);
         ++next;
       } else {
-        field.other_reach.push_back(reach[i]);
+        field.others.push_back(neurons[i]);
       }
     }
   }
@@ -169,8 +172,9 @@ class Reader {
   std::vector<RoundRow> rounds_;
   Size effect_, push_, displacement_;
   std::map<std::pair<std::string, std::string>, std::size_t> index_;
-  std::vector<double> scored_;      ///< [P] tokens
-  std::vector<double> layer_cost_;  ///< [L] forwards
+  std::vector<double> first_order_;  ///< [N] sum over items
+  std::vector<double> scored_;       ///< [P] tokens
+  std::vector<double> layer_cost_;   ///< [L] forwards
   StoredRace race_;
 };
 

@@ -103,7 +103,7 @@ void add_race_rows(RaceRows& rows, const RaceKeys& keys, const std::string& mode
     rows.effects.push_back(std::move(effect));
   }
   add_members(rows, first_effect);
-  const auto neurons = static_cast<std::int64_t>(E + field.other_reach.size());
+  const auto neurons = static_cast<std::int64_t>(E + field.others.size());
   const auto items = static_cast<std::int64_t>(P);
   rows.results.push_back({keys.name, model, kRaceMetric, keys.top, keys.error, neurons, items, verdict.rounds, n_in,
                           n_open, verdict.recall, verdict.recall_interval.low, verdict.recall_interval.high,

@@ -221,10 +221,12 @@ class Replay {
     std::vector<RecallEntrant> entrants;
     for (std::size_t e = 0; e < E_; ++e) {
       const RaceEstimate& entrant = verdict_.entrants[e];
-      entrants.push_back({entrant.mean, entrant.standard_error, reach_[e], entrant.place > 0});
+      const ScreenedNeuron screened{static_cast<float>(reach_[e]),
+                                    static_cast<float>(mean_of(row(field_.screen, e, P_)))};
+      entrants.push_back({entrant.mean, entrant.standard_error, screened, entrant.place > 0});
       verdict_.effects += entrant.n;
     }
-    const auto recall = estimate_recall(entrants, field_.other_reach, spec_.top, derive_seed(spec_.seed, "recall"));
+    const auto recall = estimate_recall(entrants, field_.others, spec_.top, derive_seed(spec_.seed, "recall"));
     verdict_.recall = recall.recall;
     verdict_.recall_interval = recall.interval;
     return std::move(verdict_);

@@ -35,22 +35,29 @@ struct Entrant {
   RaceRole role = RaceRole::candidate;
 };
 
-/// The neurons that run, by number: the `candidates` of largest reach, then random controls and rest among the others.
-///   reach    [N] how far each neuron may reach, >= 0: mean over items
+/// What the screen says of a neuron, mean over items.
+struct ScreenedNeuron {
+  float reach = 0;   ///< estimated size of the effect, >= 0
+  float effect = 0;  ///< first-order effect
+};
+
+/// The neurons that run, by number: of the candidates three quarters by the largest reach and the others by the most
+/// negative first-order effect; then random controls and rest among the others.
+///   neurons  [N]
 ///   M        neurons per layer
 ///   returns  fewer of a role when the model has no more neurons
-std::vector<Entrant> draw_entrants(std::span<const float> reach, std::int64_t M, const RaceSpec& spec);
+std::vector<Entrant> draw_entrants(std::span<const ScreenedNeuron> neurons, std::int64_t M, const RaceSpec& spec);
 
 /// What is known in a race. Blocks are entrant-major [E * P].
 struct RaceField {
-  std::vector<Entrant> entrants;   ///< [E]
-  std::int64_t M = 0;              ///< neurons per layer
-  std::vector<float> screen;       ///< estimated effect: the control variate
-  std::vector<float> reach;        ///< estimated size of the effect, >= 0: large where an effect may be large
-  std::vector<float> exact;        ///< measured effect, NaN where not measured
-  std::vector<double> arm_cost;    ///< [E] forwards that one exact intervention costs
-  std::vector<double> item_cost;   ///< [P] length of an item relative to the mean length
-  std::vector<float> other_reach;  ///< [N - E] mean reach of the neurons that do not run
+  std::vector<Entrant> entrants;       ///< [E]
+  std::int64_t M = 0;                  ///< neurons per layer
+  std::vector<float> screen;           ///< estimated effect: the control variate
+  std::vector<float> reach;            ///< estimated size of the effect, >= 0: large where an effect may be large
+  std::vector<float> exact;            ///< measured effect, NaN where not measured
+  std::vector<double> arm_cost;        ///< [E] forwards that one exact intervention costs
+  std::vector<double> item_cost;       ///< [P] length of an item relative to the mean length
+  std::vector<ScreenedNeuron> others;  ///< [N - E] the neurons that do not run
 };
 
 /// An exact effect that the race needs next.

@@ -10,6 +10,8 @@ namespace neurosweep {
 
 namespace {
 
+constexpr std::int64_t kEffectShare = 4;  // one in so many candidates is chosen by its first-order effect
+
 /// The `count` numbers with the smallest key; ties by number.
 std::vector<std::int64_t> smallest(std::vector<std::pair<double, std::int64_t>> keyed, std::int64_t count) {
   const auto kept = std::min(count, static_cast<std::int64_t>(keyed.size()));
@@ -39,16 +41,16 @@ std::map<std::int64_t, std::int64_t> layer_quotas(const std::vector<std::int64_t
 
 }  // namespace
 
-std::vector<Entrant> draw_entrants(std::span<const float> reach, std::int64_t M, const RaceSpec& spec) {
-  const auto N = static_cast<std::int64_t>(reach.size());
+std::vector<Entrant> draw_entrants(std::span<const ScreenedNeuron> neurons, std::int64_t M, const RaceSpec& spec) {
+  const auto N = static_cast<std::int64_t>(neurons.size());
   std::vector<double> uniform;
   CounterRng rng(spec.seed);
   for (std::int64_t i = 0; i < N; ++i) uniform.push_back(rng.uniform());
 
-  std::vector<bool> taken(reach.size());
+  std::vector<bool> taken(neurons.size());
   std::vector<Entrant> entrants;
-  const auto enter = [&](const std::vector<std::int64_t>& neurons, RaceRole role) {
-    for (const std::int64_t neuron : neurons) {
+  const auto enter = [&](const std::vector<std::int64_t>& chosen, RaceRole role) {
+    for (const std::int64_t neuron : chosen) {
       taken[static_cast<std::size_t>(neuron)] = true;
       entrants.push_back({neuron, role});
     }
@@ -61,15 +63,21 @@ std::vector<Entrant> draw_entrants(std::span<const float> reach, std::int64_t M,
     return pool;
   };
 
-  const auto candidates =
-      smallest(keyed(0, N, [&](std::size_t i) { return -static_cast<double>(reach[i]); }), spec.candidates);
+  const std::int64_t by_reach = spec.candidates - spec.candidates / kEffectShare;
+  auto candidates = smallest(keyed(0, N, [&](std::size_t i) { return -double{neurons[i].reach}; }), by_reach);
   enter(candidates, RaceRole::candidate);
+  const auto harmful =
+      smallest(keyed(0, N, [&](std::size_t i) { return double{neurons[i].effect}; }), spec.candidates - by_reach);
+  enter(harmful, RaceRole::candidate);
+  candidates.insert(candidates.end(), harmful.begin(), harmful.end());
   for (const auto& [layer, quota] : layer_quotas(candidates, M, spec.controls)) {
     enter(smallest(keyed(layer * M, (layer + 1) * M, [&](std::size_t i) { return uniform[i]; }), quota),
           RaceRole::control);
   }
   // Sequential sampling with chances that grow with the reach.
-  const auto waiting = [&](std::size_t i) { return -std::log1p(-uniform[i]) / std::max(1e-30, double{reach[i]}); };
+  const auto waiting = [&](std::size_t i) {
+    return -std::log1p(-uniform[i]) / std::max(1e-30, double{neurons[i].reach});
+  };
   enter(smallest(keyed(0, N, waiting), spec.rest), RaceRole::rest);
   std::sort(entrants.begin(), entrants.end(), [](const Entrant& a, const Entrant& b) { return a.neuron < b.neuron; });
   return entrants;

@@ -13,55 +13,24 @@ namespace neurosweep {
 namespace {
 
 constexpr int kWorlds = 1000;
-constexpr std::size_t kDonors = 12;           // measured neurons that an unmeasured one may resemble
-constexpr std::size_t kRepresentatives = 64;  // of a run of unmeasured neurons between two donors
-constexpr double kErrorSpread = 0.35;         // of the log of all standard errors: they are estimates of few items
+constexpr std::size_t kDonors = 12;    // measured neurons that an unmeasured one may resemble
+constexpr double kFar = 6;             // standard errors: what is further away happens in no world
+constexpr double kErrorSpread = 0.35;  // of the log of all standard errors: they are estimates of few items
 
 double draw_normal(CounterRng& rng) {
   const double radius = std::sqrt(-2 * std::log1p(-rng.uniform()));
   return radius * std::cos(2 * std::numbers::pi * rng.uniform());
 }
 
-/// Unmeasured neurons that share their donors, thinned: each stands for `weight` neurons.
-struct Representative {
-  double reach = 0;
-  double weight = 1;
-  std::size_t first_donor = 0;  ///< of the donors by reach
-};
-
-std::vector<Representative> represent(std::span<const float> other_reach, std::span<const double> donor_reach) {
-  std::vector<float> others(other_reach.begin(), other_reach.end());
-  std::sort(others.begin(), others.end());
-  std::vector<Representative> result;
-  std::size_t begin = 0;
-  for (std::size_t d = 0; d <= donor_reach.size(); ++d) {
-    const auto end =
-        d == donor_reach.size()
-            ? others.size()
-            : static_cast<std::size_t>(
-                  std::upper_bound(others.begin(), others.end(), static_cast<float>(donor_reach[d])) - others.begin());
-    const std::size_t count = end - begin, kept = std::min(count, kRepresentatives);
-    const std::size_t last = donor_reach.size() - std::min(kDonors, donor_reach.size());
-    const std::size_t first = std::min(d - std::min(d, kDonors / 2), last);
-    for (std::size_t k = 0; k < kept; ++k) {
-      result.push_back({others[begin + (2 * k + 1) * count / (2 * kept)],
-                        static_cast<double>(count) / static_cast<double>(kept), first});
-    }
-    begin = end;
-  }
-  return result;
-}
-
 class Worlds {
  public:
-  Worlds(std::span<const RecallEntrant> entrants, std::span<const float> other_reach, std::int64_t top,
+  Worlds(std::span<const RecallEntrant> entrants, std::span<const ScreenedNeuron> others, std::int64_t top,
          std::uint64_t seed)
       : entrants_(entrants.begin(), entrants.end()), top_(static_cast<double>(top)), rng_(seed) {
-    std::stable_sort(entrants_.begin(), entrants_.end(),
-                     [](const RecallEntrant& a, const RecallEntrant& b) { return a.reach < b.reach; });
-    std::vector<double> reach;
-    for (const RecallEntrant& entrant : entrants_) reach.push_back(entrant.reach);
-    others_ = represent(other_reach, reach);
+    std::stable_sort(entrants_.begin(), entrants_.end(), [](const RecallEntrant& a, const RecallEntrant& b) {
+      return a.screened.reach < b.screened.reach;
+    });
+    keep_possible(others);
   }
 
   /// Recall of the given set in one random world.
@@ -78,9 +47,7 @@ class Worlds {
     double found = 0, placed = 0;
     std::size_t next_missed = 0;
     for (const std::size_t e : order) {
-      for (; next_missed < missed.size() && missed[next_missed].first < means_[e]; ++next_missed) {
-        placed += missed[next_missed].second;
-      }
+      for (; next_missed < missed.size() && missed[next_missed] < means_[e]; ++next_missed) placed += 1;
       placed += 1;
       if (placed > top_) break;
       found += entrants_[e].given ? 1 : 0;
@@ -89,15 +56,48 @@ class Worlds {
   }
 
  private:
-  /// Unmeasured neurons below `limit` as (mean, weight), ascending.
-  std::vector<std::pair<double, double>> draw_missed(double limit) {
-    std::vector<std::pair<double, double>> missed;
-    const std::size_t donors = std::min(kDonors, entrants_.size());
-    for (const Representative& other : others_) {
-      const std::size_t donor = other.first_donor + rng_.below(donors);
-      const double scale = entrants_[donor].reach > 0 ? other.reach / entrants_[donor].reach : 1;
-      const double mean = means_[donor] * scale;
-      if (mean < limit) missed.emplace_back(mean, other.weight);
+  /// An unmeasured neuron, with the first of its donors by reach.
+  struct Other {
+    ScreenedNeuron screened;
+    std::size_t first_donor = 0;
+  };
+
+  std::size_t donors() const { return std::min(kDonors, entrants_.size()); }
+
+  /// Mean of an unmeasured neuron like a donor whose mean is `donor_mean`.
+  static double like(const ScreenedNeuron& other, const ScreenedNeuron& donor, double donor_mean) {
+    const double scale = donor.reach > 0 ? other.reach / donor.reach : 1;
+    return other.effect + scale * (donor_mean - donor.effect);
+  }
+
+  /// Keeps the unmeasured neurons that may come to stand in the top of some world.
+  void keep_possible(std::span<const ScreenedNeuron> others) {
+    std::vector<double> highest;
+    for (const RecallEntrant& entrant : entrants_) highest.push_back(entrant.mean + kFar * entrant.standard_error);
+    std::sort(highest.begin(), highest.end());
+    const double limit = highest[std::min(highest.size(), static_cast<std::size_t>(top_)) - 1];
+    for (const ScreenedNeuron& neuron : others) {
+      const auto above =
+          std::upper_bound(entrants_.begin(), entrants_.end(), neuron.reach,
+                           [](float reach, const RecallEntrant& entrant) { return reach < entrant.screened.reach; });
+      const auto place = static_cast<std::size_t>(above - entrants_.begin());
+      const Other other{neuron, std::min(place - std::min(place, kDonors / 2), entrants_.size() - donors())};
+      double lowest = limit;
+      for (std::size_t d = other.first_donor; d < other.first_donor + donors(); ++d) {
+        const RecallEntrant& donor = entrants_[d];
+        lowest = std::min(lowest, like(neuron, donor.screened, donor.mean - kFar * donor.standard_error));
+      }
+      if (lowest < limit) others_.push_back(other);
+    }
+  }
+
+  /// Means of unmeasured neurons below `limit`, ascending.
+  std::vector<double> draw_missed(double limit) {
+    std::vector<double> missed;
+    for (const Other& other : others_) {
+      const std::size_t donor = other.first_donor + rng_.below(donors());
+      const double mean = like(other.screened, entrants_[donor].screened, means_[donor]);
+      if (mean < limit) missed.push_back(mean);
     }
     std::sort(missed.begin(), missed.end());
     return missed;
@@ -106,16 +106,16 @@ class Worlds {
   std::vector<RecallEntrant> entrants_;
   double top_;
   CounterRng rng_;
-  std::vector<Representative> others_;
+  std::vector<Other> others_;
   std::vector<double> means_;
 };
 
 }  // namespace
 
-RecallEstimate estimate_recall(std::span<const RecallEntrant> entrants, std::span<const float> other_reach,
+RecallEstimate estimate_recall(std::span<const RecallEntrant> entrants, std::span<const ScreenedNeuron> others,
                                std::int64_t top, std::uint64_t seed) {
-  const auto neurons = static_cast<std::int64_t>(entrants.size() + other_reach.size());
-  Worlds worlds(entrants, other_reach, std::min(top, neurons), seed);
+  const auto neurons = static_cast<std::int64_t>(entrants.size() + others.size());
+  Worlds worlds(entrants, others, std::min(top, neurons), seed);
   std::vector<double> recalls;
   for (int i = 0; i < kWorlds; ++i) recalls.push_back(worlds.draw());
   const double mean = std::accumulate(recalls.begin(), recalls.end(), 0.0) / kWorlds;

@@ -26,13 +26,13 @@ double normal(CounterRng& rng) {
 struct Synthetic {
   std::vector<float> exact, screen, reach;  // [N * P]
   std::vector<double> mean;                 // [N]
-  std::vector<float> mean_reach;
+  std::vector<ScreenedNeuron> screened;     // [N]
 
   explicit Synthetic(std::uint64_t seed) {
     CounterRng rng(seed);
     for (std::int64_t i = 0; i < kNeurons; ++i) {
       const double size = std::exp(1.3 * normal(rng));
-      double sum = 0, reached = 0;
+      double sum = 0, reached = 0, screen_sum = 0;
       for (std::int64_t j = 0; j < kItems; ++j) {
         const double local = size * std::exp(1.0 * normal(rng));
         exact.push_back(static_cast<float>(-local + 0.3 * size * normal(rng)));
@@ -40,9 +40,10 @@ struct Synthetic {
         reach.push_back(static_cast<float>(local * std::exp(0.7 * normal(rng))));
         sum += exact.back();
         reached += reach.back();
+        screen_sum += screen.back();
       }
       mean.push_back(sum / kItems);
-      mean_reach.push_back(static_cast<float>(reached / kItems));
+      screened.push_back({static_cast<float>(reached / kItems), static_cast<float>(screen_sum / kItems)});
     }
   }
 
@@ -67,7 +68,7 @@ RaceSpec spec_of(std::uint64_t seed) {
 
 RaceField field_of(const Synthetic& model, const RaceSpec& spec) {
   RaceField field;
-  field.entrants = draw_entrants(model.mean_reach, kPerLayer, spec);
+  field.entrants = draw_entrants(model.screened, kPerLayer, spec);
   field.M = kPerLayer;
   field.item_cost.assign(kItems, 1);
   std::set<std::int64_t> running;
@@ -82,7 +83,7 @@ RaceField field_of(const Synthetic& model, const RaceSpec& spec) {
   }
   field.exact.assign(field.entrants.size() * kItems, std::numeric_limits<float>::quiet_NaN());
   for (std::int64_t i = 0; i < kNeurons; ++i) {
-    if (!running.contains(i)) field.other_reach.push_back(model.mean_reach[static_cast<std::size_t>(i)]);
+    if (!running.contains(i)) field.others.push_back(model.screened[static_cast<std::size_t>(i)]);
   }
   return field;
 }
@@ -184,26 +185,30 @@ TEST(Race, WithEnoughForwardsFindsTheTopOfItsEntrantsExactly) {
 TEST(DrawEntrants, TakesTheBestOfTheScreenAndOthersOnce) {
   const Synthetic model(4);
 
-  const auto entrants = draw_entrants(model.mean_reach, kPerLayer, spec_of(1));
+  const auto entrants = draw_entrants(model.screened, kPerLayer, spec_of(1));
 
   std::set<std::int64_t> neurons;
   std::map<RaceRole, int> roles;
-  double least_candidate = 1e30, largest_other = 0;
+  std::vector<double> reach, other_reach;  // of candidates and of others, and the first-order effects of both
+  std::vector<double> effect, other_effect;
   for (const Entrant& entrant : entrants) {
     neurons.insert(entrant.neuron);
     ++roles[entrant.role];
-    const double reach = model.mean_reach[static_cast<std::size_t>(entrant.neuron)];
-    if (entrant.role == RaceRole::candidate) least_candidate = std::min(least_candidate, reach);
-    if (entrant.role != RaceRole::candidate) largest_other = std::max(largest_other, reach);
+    const ScreenedNeuron& screened = model.screened[static_cast<std::size_t>(entrant.neuron)];
+    (entrant.role == RaceRole::candidate ? reach : other_reach).push_back(screened.reach);
+    (entrant.role == RaceRole::candidate ? effect : other_effect).push_back(screened.effect);
   }
+  std::sort(reach.rbegin(), reach.rend());
+  std::sort(effect.begin(), effect.end());
   EXPECT_EQ(neurons.size(), entrants.size());
   EXPECT_THAT(roles, ::testing::ElementsAre(std::pair(RaceRole::candidate, 60), std::pair(RaceRole::control, 10),
                                             std::pair(RaceRole::rest, 20)));
-  EXPECT_GE(least_candidate, largest_other);
+  EXPECT_GE(reach[44], *std::max_element(other_reach.begin(), other_reach.end()));
+  EXPECT_LE(effect[14], *std::min_element(other_effect.begin(), other_effect.end()));
 }
 
 TEST(DrawEntrants, TakesAllNeuronsOfASmallModel) {
-  EXPECT_EQ(draw_entrants(std::vector<float>(12, 1.0f), 4, RaceSpec{}).size(), 12u);
+  EXPECT_EQ(draw_entrants(std::vector<ScreenedNeuron>(12, {1, 0}), 4, RaceSpec{}).size(), 12u);
 }
 
 TEST(RaceSample, GrowsWithItsDepthUpToAllItems) {
@@ -240,7 +245,7 @@ TEST(RaceSample, EstimatesTheMeanWithTheVarianceItStates) {
 
 TEST(EstimateRecall, IsOneWhenEverythingIsMeasuredExactly) {
   std::vector<RecallEntrant> entrants;
-  for (int i = 0; i < 30; ++i) entrants.push_back({-static_cast<double>(i), 0, static_cast<double>(i), i >= 20});
+  for (int i = 0; i < 30; ++i) entrants.push_back({-static_cast<double>(i), 0, {static_cast<float>(i), 0}, i >= 20});
 
   const RecallEstimate recall = estimate_recall(entrants, {}, 10, 1);
 
@@ -250,13 +255,24 @@ TEST(EstimateRecall, IsOneWhenEverythingIsMeasuredExactly) {
 
 TEST(EstimateRecall, FallsWhenUnmeasuredNeuronsReachAsFar) {
   std::vector<RecallEntrant> entrants;
-  for (int i = 0; i < 30; ++i) entrants.push_back({-static_cast<double>(i), 0, static_cast<double>(i), i >= 20});
-  const std::vector<float> others(10, 25.5f);
+  for (int i = 0; i < 30; ++i) entrants.push_back({-static_cast<double>(i), 0, {static_cast<float>(i), 0}, i >= 20});
+  const std::vector<ScreenedNeuron> others(10, {25.5f, 0});
 
   const RecallEstimate recall = estimate_recall(entrants, others, 10, 1);
 
   EXPECT_LT(recall.recall, 0.75);
   EXPECT_GT(recall.recall, 0.3);
+}
+
+TEST(EstimateRecall, BelievesTheScreenWhereItIsRightAboutTheMeasuredNeurons) {
+  std::vector<RecallEntrant> entrants;
+  for (int i = 0; i < 30; ++i) {
+    entrants.push_back({-static_cast<double>(i), 0, {static_cast<float>(i), -static_cast<float>(i)}, i >= 20});
+  }
+  const std::vector<ScreenedNeuron> harmless(10, {25.5f, 0}), harmful(5, {25.5f, -25.5f});
+
+  EXPECT_EQ(estimate_recall(entrants, harmless, 10, 1).recall, 1);
+  EXPECT_NEAR(estimate_recall(entrants, harmful, 10, 1).recall, 0.5, 1e-9);
 }
 
 }  // namespace
