@@ -28,7 +28,8 @@ struct CompareSpec {
   std::uint64_t seed = 0;
 };
 
-/// Importance of every neuron to a method, [L*M], the larger the more: |contrast|, neuron_score or, for a sweep of
+/// Importance of every neuron to a method, [L*M], the larger the more: |contrast| (before any polarity filter: it only
+/// narrows what is selected), neuron_score or, for a sweep of
 /// all neurons, the harm of suppressing it. Nothing when the method scores the selected neurons only.
 std::optional<std::vector<double>> read_importance(const Database& db, const std::string& experiment,
                                                    const std::string& metric, const ModelRow& model,

@@ -131,6 +131,11 @@ std::vector<std::string> reduce_probe(Database& db, const ContrastSpec& spec, st
           return;
         }
         add_rows(rows, spec, model, task, data, *probe);
+        if (rows.fits.back().n_nonzero == 0) {
+          log_warning(
+              "probe '{}': model '{}' task '{}': no penalty beats chance on held-out items: no neuron is selected",
+              spec.experiment, model.name, task);
+        }
         rows.directions.push_back(probe_direction(spec, model, task, probe->weights, probe->scale, contrast));
         log_info("{}: model '{}' task '{}': held-out AUROC {:.3f} at c = {}, {} neurons with a weight", spec.experiment,
                  model.name, task, probe->auroc, probe->c, rows.fits.back().n_nonzero);

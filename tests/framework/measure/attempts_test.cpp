@@ -1,8 +1,10 @@
 #include "framework/measure/attempts.hpp"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "framework/intervene/neuron_last.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/tiny_model.hpp"
 
@@ -48,6 +50,18 @@ TEST_F(AttemptsTest, WithTheSameSeedAreTheSameAndMeansAreOfTheModelsSize) {
   const auto& arch = decoder_.arch();
   EXPECT_EQ(static_cast<std::int64_t>(attempts[2].means.size()), arch.L * arch.M);
   EXPECT_GE(attempts[2].n_mean_tokens, 1);
+}
+
+TEST_F(AttemptsTest, AreShownToObserversByTheIndexOfTheirRequest) {
+  NeuronLast last(decoder_.arch());
+
+  const auto attempts = measure_attempts(decoder_, tokenizer_, *grader_,
+                                         std::vector<AttemptRequest>{{prompt(), "-", 7, {}}, {prompt(), "-", 7, {}}},
+                                         {{1.0, 1}, 6, 1}, KeepMeans::yes, {&last, nullptr});
+
+  ASSERT_GE(attempts[0].n_mean_tokens, 1);
+  EXPECT_TRUE(at::equal(last.of(0), last.of(1)));
+  EXPECT_FALSE(last.has(2));
 }
 
 TEST_F(AttemptsTest, AnInterventionActsOnItsOwnAttemptOnly) {

@@ -42,6 +42,24 @@ TEST(UnitRows, AMeanTakesTheNumberOfItsTrace) {
   EXPECT_THROW(rows.add(mean), Error);
 }
 
+TEST(UnitRows, LastActivationsAndGeometryTakeTheNumberOfTheirTrace) {
+  UnitRows rows;
+  const ActivationLastRow last{0, 0, 0, 2, 0, {1.0f, 2.0f}};
+  const TraceGeometryRow geometry{0, 0, 0, 3, 0.5, 0.25};
+  EXPECT_THROW(rows.add(last), Error) << "no trace yet";
+
+  rows.add(TraceRow{});
+  rows.add(TraceRow{});
+  rows.add(last);
+  rows.add(geometry);
+
+  EXPECT_EQ(rows.get<ActivationLastRow>()[0].seq, 1);
+  EXPECT_EQ(rows.get<TraceGeometryRow>()[0].seq, 1);
+  EXPECT_THROW(rows.add(geometry), Error);
+  rows.add(TraceRow{});
+  EXPECT_THROW(rows.add(ActivationLastRow{0, 0, 0, 2, 0, {1.0f, static_cast<float>(kNan)}}), Error);
+}
+
 TEST(UnitRows, RefusesANanScalarAndNamesIt) {
   TraceRow trace;
   trace.logprob = kNan;
