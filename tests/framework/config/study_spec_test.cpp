@@ -53,7 +53,8 @@ TEST_F(StudySpecTest, ReadsNamesPathsAndDefaults) {
   EXPECT_EQ(study.settings.threads, 1);
   EXPECT_EQ(study.model("small").path, dir_.file("models/small"));
   EXPECT_EQ(study.task("arith").file, "/data/arith.jsonl");
-  EXPECT_EQ(study.task("arith").prompt, "{question}\n");
+  EXPECT_EQ(study.task("arith").format, "jsonl");
+  EXPECT_EQ(study.task("arith").prompt, "");
   ASSERT_EQ(study.experiments.size(), 2u);
   EXPECT_EQ(study.experiments[0].name, "trace");
   EXPECT_EQ(study.experiments[1].name, "more");
