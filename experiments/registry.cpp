@@ -11,6 +11,7 @@
 #include "experiments/sweep.hpp"
 #include "experiments/template.hpp"
 #include "experiments/trace.hpp"
+#include "experiments/validate.hpp"
 #include "framework/base/error.hpp"
 #include "framework/config/table_reader.hpp"
 
@@ -29,6 +30,7 @@ constexpr ExperimentKind kKinds[] = {
      make_minimize},
     {"predict", "how likely a prompt is to fail, said from its activations before decoding", key_help<PredictSpec>,
      make_predict},
+    {"validate", "every critical set on every task: general or specific to one", key_help<ValidateSpec>, make_validate},
     {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},
     {"compare", "ways to find neurons side by side: overlap, agreement with exact effects, stability",
      key_help<CompareKeys>, make_compare},

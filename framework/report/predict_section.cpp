@@ -23,13 +23,13 @@ void write_quality(std::ostream& out, const std::vector<PredictionQualityRow>& r
   MarkdownTable table({"model", "task", "predictor", "items", "failed", "AUROC", "95 % interval", "repeats / ceiling",
                        "Brier", "calibration error", "interval", "found", "false alarms"});
   for (const PredictionQualityRow& row : rows) {
-    const auto alarms = row.specificity ? std::optional<double>(1 - *row.specificity) : std::nullopt;
     table.add({row.model, row.task, row.predictor, fmt::format("{}", row.n),
                percent_text(row.n_failed / static_cast<double>(row.n)), number_text(row.auroc),
                interval_text(row.auroc_low, row.auroc_high, plain_number),
                ceiling_text(row.repeat_auroc, row.ceiling_auroc), plain_number(row.brier), plain_number(row.ece),
                interval_text(row.ece_low, row.ece_high, plain_number),
-               row.sensitivity ? percent_text(*row.sensitivity) : "-", alarms ? percent_text(*alarms) : "-"});
+               row.sensitivity ? percent_text(*row.sensitivity) : "-",
+               row.specificity ? percent_text(1 - *row.specificity) : "-"});
   }
   table.write(out);
 }

@@ -18,6 +18,7 @@ void write_report(std::ostream& out, const Database& db) {
   write_neurons(out, db);
   write_sets(out, db);
   write_minimal_sets(out, db);
+  write_validation(out, db);
   write_predictions(out, db);
   write_methods(out, db);
   write_steering(out, db);

@@ -17,6 +17,7 @@ void write_probes(std::ostream& out, const Database& db);
 void write_neurons(std::ostream& out, const Database& db);
 void write_sets(std::ostream& out, const Database& db);
 void write_minimal_sets(std::ostream& out, const Database& db);
+void write_validation(std::ostream& out, const Database& db);
 void write_predictions(std::ostream& out, const Database& db);
 void write_methods(std::ostream& out, const Database& db);
 void write_steering(std::ostream& out, const Database& db);

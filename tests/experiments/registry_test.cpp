@@ -37,6 +37,7 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
                              "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"
                              "[[experiment]]\nkind = \"predict\"\n"
+                             "[[experiment]]\nkind = \"validate\"\nfrom = \"sweep\"\n"
                              "[[experiment]]\nkind = \"race\"\n"
                              "[[experiment]]\nkind = \"minimize\"\nfrom = \"race\"\n"));
 

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/experiment.hpp"
+#include "experiments/neuron_choice.hpp"
+
+namespace neurosweep {
+
+/// How items are answered with sets of neurons suppressed.
+struct SetArmOptions {
+  std::int64_t max_new_tokens = 128;
+  std::int64_t slots = 64;
+};
+
+/// Adds a set that is to be suppressed while the items of a task are answered.
+///   values  of every neuron of the model, [L * M], or empty where all share keys.value
+void add_set(Plan& plan, const std::string& set_name, const std::string& model, const std::string& task,
+             const std::vector<NeuronId>& neurons, const InterventionKeys& keys, const std::vector<float>& values,
+             std::int64_t M);
+
+/// Answers the items of a unit untouched (arm kBaselineArm) and with each set of the plan for its model and task
+/// suppressed; also the log-probability of the correct completion under each.
+UnitRows measure_set_arms(Workbench& bench, const Plan& plan, const WorkUnit& unit, const SetArmOptions& options);
+
+/// Adds what answering items under `n_arms` arms costs; returns the bytes of the rows.
+double add_set_arm_work(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
+                        const std::vector<std::string>& ids, std::int64_t n_arms, const SetArmOptions& options);
+
+}  // namespace neurosweep
