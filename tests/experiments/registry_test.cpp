@@ -39,7 +39,13 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"predict\"\n"
                              "[[experiment]]\nkind = \"validate\"\nfrom = \"sweep\"\n"
                              "[[experiment]]\nkind = \"race\"\n"
-                             "[[experiment]]\nkind = \"minimize\"\nfrom = \"race\"\n"));
+                             "[[experiment]]\nkind = \"minimize\"\nfrom = \"race\"\n"
+                             "[[experiment]]\nkind = \"compare\"\nof = [\"identify\", \"race\"]\ntruth = \"sweep\"\n"
+                             "[[experiment]]\nkind = \"gradient\"\n"
+                             "[[experiment]]\nkind = \"learn\"\nfrom = \"race\"\n"
+                             "[[experiment]]\nkind = \"template\"\nfrom = \"trace\"\nneurons = \"race\"\n"
+                             "[[experiment]]\nkind = \"steer\"\n"
+                             "[[experiment.variant]]\nname = \"push\"\nfrom = \"identify\"\n"));
 
   EXPECT_EQ(made.size(), experiment_kinds().size());
 }
