@@ -12,7 +12,7 @@ struct RaceKeys {
   Selection selection{{}, {}, "identify", 40};
   std::int64_t top = 50;
   double error = 0.05;
-  double budget = 0.02;
+  double budget = 0.03;
   std::int64_t candidates = 0;
   std::int64_t controls = 25;
   std::int64_t rest = 30;
