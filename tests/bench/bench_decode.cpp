@@ -15,6 +15,7 @@
 #include "framework/config/cli.hpp"
 #include "framework/config/json.hpp"
 #include "framework/intervene/intervention_set.hpp"
+#include "framework/intervene/steering.hpp"
 #include "framework/model/generate.hpp"
 #include "framework/model/safetensors.hpp"
 
@@ -79,6 +80,22 @@ std::vector<Intervention> add_each(std::int64_t sequences, const SteerJob& job) 
     }
   }
   return set;
+}
+
+/// Pushes 50 neurons of every sequence, spread over the layers; strength follows the model's doubt or not.
+std::vector<SteerOrder> push_each(std::int64_t sequences, const ArchSpec& arch, Doubt doubt) {
+  constexpr std::int64_t kNeurons = 50;
+  SteeringVector vector;
+  for (std::int64_t k = 0; k < kNeurons; ++k) {
+    vector.push_back({{LayerIndex(k % arch.L), NeuronIndex((k * 977 + 13) % arch.M)}, 0.1F, 0, 0});
+  }
+  const auto shared = std::make_shared<const SteeringVector>(std::move(vector));
+  std::vector<SteerOrder> orders;
+  for (std::int64_t s = 0; s < sequences; ++s) {
+    orders.push_back({s, shared, {}});
+    orders.back().policy.doubt = doubt;
+  }
+  return orders;
 }
 
 double median(std::vector<double> values) {
@@ -188,6 +205,10 @@ int run_decode(const std::vector<std::string>& words) {
     comparisons.push_back(bench.compare("one-neuron-each", sequences, single));
   }
   const auto prompts = static_cast<std::int64_t>(job.prompts.size());
+  Steering pushed(push_each(prompts, arch, Doubt::ignored), arch),
+      doubting(push_each(prompts, arch, Doubt::margin), arch);
+  comparisons.push_back(bench.compare("steered-50-neurons", prompts, pushed));
+  comparisons.push_back(bench.compare("steered-50-neurons-by-doubt", prompts, doubting));
   AddVectors dense(job.vectors);
   comparisons.push_back(bench.compare("steered-hook", prompts, dense));
   InterventionSet sparse(add_each(prompts, job), arch);
