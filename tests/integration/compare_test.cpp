@@ -68,26 +68,10 @@ truth = "sweep"
 resamples = 100
 )";
 
-class CompareStudyTest : public testing::StudyTest {
- protected:
-  std::string write_methods(std::string text = kStudy) const {
-    const std::string models = NS_SOURCE_DIR "/experiments/models", mark = "@models@";
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
-      text.replace(at, mark.size(), models);
-    }
-    testing::write_file(dir_.file("methods.toml"), text);
-    return dir_.file("methods.toml");
-  }
-
-  Json query(const std::string& what, const std::string& store_name = "store") const {
-    const auto result = run_neurosweep({"query", store(store_name), what, "--format", "json"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return parse_json(result.out, "query");
-  }
-};
+using CompareStudyTest = testing::StudyTest;
 
 TEST_F(CompareStudyTest, PutsMethodsSideBySideAndStopsAttemptsEarly) {
-  const auto run = run_neurosweep({"run", write_methods(), "--store", store()});
+  const auto run = run_neurosweep({"run", write_text("methods.toml", kStudy), "--store", store()});
   ASSERT_EQ(run.status, 0) << run.err;
 
   const Json agreement = query("agreement");
@@ -119,7 +103,7 @@ TEST_F(CompareStudyTest, PutsMethodsSideBySideAndStopsAttemptsEarly) {
 }
 
 TEST_F(CompareStudyTest, GivesTheSameStoreForOtherSlotsAndTwoRanks) {
-  const std::string study = write_methods();
+  const std::string study = write_text("methods.toml", kStudy);
   const auto alone = run_neurosweep({"run", study, "--store", store()});
   ASSERT_EQ(alone.status, 0) << alone.err;
   auto words = testing::mpirun_words(2);
@@ -138,7 +122,7 @@ TEST_F(CompareStudyTest, GivesTheSameStoreForOtherSlotsAndTwoRanks) {
 }
 
 TEST_F(CompareStudyTest, SaysWhatIsWrongWithItsKeys) {
-  const std::string study = write_methods();
+  const std::string study = write_text("methods.toml", kStudy);
   const auto failure_of = [&](const std::string& setting) {
     const auto run = run_neurosweep({"run", study, "--store", store(), "--set", setting});
     EXPECT_EQ(run.status, exit_status::kInput) << setting;

@@ -13,7 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
-using testing::run_program;
 
 constexpr const char* kStudy = R"([study]
 name = "minimal"
@@ -70,20 +69,6 @@ class MinimizeTest : public testing::StudyTest {
     testing::write_file(dir_.file("study.toml"), fmt::format(kStudy, NS_SOURCE_DIR "/experiments/models", arith));
     return dir_.file("study.toml");
   }
-
-  void run_on_two_ranks(const std::string& store) const {
-    auto words = testing::mpirun_words(2);
-    for (const std::string& word : {std::string("run"), study_file(), std::string("--store"), store})
-      words.push_back(word);
-    const auto result = run_program(words);
-    ASSERT_EQ(result.status, 0) << result.err;
-  }
-
-  Json query(const std::string& store, const std::string& what) const {
-    const auto result = run_neurosweep({"query", store, what, "--json"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return parse_json(result.out, "query");
-  }
 };
 
 TEST_F(MinimizeTest, FindsASetThatHoldsItsShareCannotSpareAMemberAndCanBeSuppressed) {
@@ -93,27 +78,26 @@ TEST_F(MinimizeTest, FindsASetThatHoldsItsShareCannotSpareAMemberAndCanBeSuppres
   const auto result = run_neurosweep({"run", study, "--store", store()});
 
   ASSERT_EQ(result.status, 0) << result.err;
-  const Json searches = query(store(), "set_searches");
+  const Json searches = query("set_searches");
   ASSERT_EQ(searches.size(), 1u);
   const Json& found = searches[0];
   EXPECT_EQ(found.at("n_candidates"), 60);
   EXPECT_EQ(found.at("n_proof"), 8);
   EXPECT_GE(found.at("search_share").get<double>(), 0.99);
-  const Json members = query(store(), "SELECT * FROM minimal_set WHERE kept ORDER BY order_no");
+  const Json members = query("SELECT * FROM minimal_set WHERE kept ORDER BY order_no");
   EXPECT_EQ(members.size(), found.at("size").get<std::size_t>());
-  const double full = query(store(), "SELECT search_full FROM set_search")[0].at("search_full").get<double>();
+  const double full = query("SELECT search_full FROM set_search")[0].at("search_full").get<double>();
   for (const Json& member : members) {
     const double lost = member.at("loss").get<double>() / full;
     EXPECT_LT(found.at("search_share").get<double>() - lost, 0.99) << member.dump();
   }
-  EXPECT_EQ(query(store(), "pair_interactions").size(), 6u);
-  EXPECT_EQ(query(store(), "SELECT DISTINCT layer, neuron FROM set_member WHERE set_name = 'critical'").size(),
-            members.size());
+  EXPECT_EQ(query("pair_interactions").size(), 6u);
+  EXPECT_EQ(query("SELECT DISTINCT layer, neuron FROM set_member WHERE set_name = 'critical'").size(), members.size());
   EXPECT_THAT(run_neurosweep({"report", store(), "--out", "-"}).out, HasSubstr("## Minimal sets"));
 }
 
 TEST_F(MinimizeTest, StoppedAgainAndAgainGivesTheStoreOfTwoRanks) {
-  run_on_two_ranks(store("two"));
+  run_on_two_ranks(study_file(), store("two"));
   int status = exit_status::kCheckpointed;
   for (int launch = 0; launch < 20 && status == exit_status::kCheckpointed; ++launch) {
     testing::BackgroundProgram program({testing::neurosweep_path(), "run", study_file(), "--store", store("stopped")});
@@ -124,8 +108,8 @@ TEST_F(MinimizeTest, StoppedAgainAndAgainGivesTheStoreOfTwoRanks) {
 
   ASSERT_EQ(status, 0);
   EXPECT_EQ(sound_hash(store("stopped")), sound_hash(store("two")));
-  EXPECT_EQ(query(store("stopped"), "minimal_sets"), query(store("two"), "minimal_sets"));
-  EXPECT_EQ(query(store("stopped"), "set_searches"), query(store("two"), "set_searches"));
+  EXPECT_EQ(query("minimal_sets", "stopped"), query("minimal_sets", "two"));
+  EXPECT_EQ(query("set_searches", "stopped"), query("set_searches", "two"));
 }
 
 TEST_F(MinimizeTest, EndsWithOneClearLineWhereAnItemCannotBeMeasured) {
@@ -145,7 +129,7 @@ TEST_F(MinimizeTest, EndsWithOneClearLineWhereAnItemCannotBeMeasured) {
   EXPECT_EQ(result.status, exit_status::kFailedUnits) << result.err;
   EXPECT_THAT(result.err, HasSubstr("minimize: model 'small', task '*': "));
   EXPECT_THAT(result.err, HasSubstr("effects of round 0 are missing"));
-  EXPECT_TRUE(query(store(), "set_searches").empty());
+  EXPECT_TRUE(query("set_searches").empty());
 }
 
 }  // namespace

@@ -9,7 +9,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
-using testing::run_program;
 
 constexpr const char* kRaceStudy = R"([study]
 name = "race"
@@ -59,26 +58,11 @@ pooled = true
 random_sets = 1
 )";
 
-class RaceTest : public testing::StudyTest {
- protected:
-  std::string write_race(std::string text) const {
-    const std::string models = NS_SOURCE_DIR "/experiments/models", mark = "@models@";
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
-      text.replace(at, mark.size(), models);
-    }
-    testing::write_file(dir_.file("race.toml"), text);
-    return dir_.file("race.toml");
-  }
-
-  Json query(const std::string& sql) const {
-    const auto result = run_neurosweep({"query", store(), sql, "--format", "json"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return parse_json(result.out, "query");
-  }
-};
+using RaceTest = testing::StudyTest;
 
 TEST_F(RaceTest, FindsTheTopOfASweepOfAllNeuronsForAFractionOfItsArithmetic) {
-  const auto run = run_neurosweep({"run", write_race(std::string(kRaceStudy) + kSweepOfAll), "--store", store()});
+  const auto run =
+      run_neurosweep({"run", write_text("race.toml", std::string(kRaceStudy) + kSweepOfAll), "--store", store()});
   ASSERT_EQ(run.status, 0) << run.err;
 
   const Json found = query(
@@ -102,24 +86,19 @@ TEST_F(RaceTest, FindsTheTopOfASweepOfAllNeuronsForAFractionOfItsArithmetic) {
 }
 
 TEST_F(RaceTest, GivesTheSameContentHashFor1And2RanksAndItsSetCanBeSuppressed) {
-  const std::string study = write_race(std::string(kRaceStudy) + kSuppress);
+  const std::string study = write_text("race.toml", std::string(kRaceStudy) + kSuppress);
   const auto alone = run_neurosweep({"run", study, "--store", store()});
   ASSERT_EQ(alone.status, 0) << alone.err;
 
-  auto words = testing::mpirun_words(2);
-  for (const std::string& word : {std::string("run"), study, std::string("--store"), store("two")}) {
-    words.push_back(word);
-  }
-  const auto together = run_program(words);
+  run_on_two_ranks(study, store("two"));
 
-  ASSERT_EQ(together.status, 0) << together.err;
   EXPECT_EQ(sound_hash(store("two")), sound_hash(store()));
   EXPECT_EQ(query("SELECT count(*) AS n FROM set_effect WHERE set_name = 'critical'").at(0).at("n").get<int>(), 3);
 }
 
 TEST_F(RaceTest, SaysThatABudgetIsTooSmallForTheScreen) {
-  const auto run =
-      run_neurosweep({"run", write_race(kRaceStudy), "--store", store(), "--set", "experiment.race.budget=0.001"});
+  const auto run = run_neurosweep(
+      {"run", write_text("race.toml", kRaceStudy), "--store", store(), "--set", "experiment.race.budget=0.001"});
 
   EXPECT_EQ(run.status, exit_status::kInput);
   EXPECT_THAT(run.err, HasSubstr("raise budget"));

@@ -7,7 +7,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
-using testing::run_program;
 
 constexpr const char* kSteerStudy = R"([study]
 name = "steer"
@@ -88,19 +87,8 @@ class SteerTest : public testing::StudyTest {
  protected:
   std::string write_steer(const std::string& from = "", const std::string& to = "") const {
     std::string text = kSteerStudy;
-    const std::string models = NS_SOURCE_DIR "/experiments/models", mark = "@models@";
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
-      text.replace(at, mark.size(), models);
-    }
     if (!from.empty()) text.replace(text.find(from), from.size(), to);
-    testing::write_file(dir_.file("steer.toml"), text);
-    return dir_.file("steer.toml");
-  }
-
-  Json query(const std::string& sql) const {
-    const auto result = run_neurosweep({"query", store(), sql, "--format", "json"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return parse_json(result.out, "query");
+    return write_text("steer.toml", text);
   }
 
   void expect_refused(const std::string& from, const std::string& to, const std::string& why) const {
@@ -115,14 +103,9 @@ TEST_F(SteerTest, FindsDirectionsChoosesStrengthsAndJudgesThemOnOtherItemsWhatev
   const std::string study = write_steer();
   const auto alone = run_neurosweep({"run", study, "--store", store()});
   ASSERT_EQ(alone.status, 0) << alone.err;
-  auto words = testing::mpirun_words(2);
-  for (const std::string& word : {std::string("run"), study, std::string("--store"), store("two")}) {
-    words.push_back(word);
-  }
 
-  const auto together = run_program(words);
+  run_on_two_ranks(study, store("two"));
 
-  ASSERT_EQ(together.status, 0) << together.err;
   EXPECT_EQ(sound_hash(store("two")), sound_hash(store()));
   const Json tested = query("SELECT * FROM steer_effect WHERE stage = 'test' AND task = '*' ORDER BY variant");
   ASSERT_EQ(tested.size(), 4U);

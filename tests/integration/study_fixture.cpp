@@ -68,10 +68,26 @@ std::string small_reasoner() {
 std::string StudyTest::write_study(const std::vector<std::pair<std::string, std::string>>& changes) const {
   std::string text = kStudy;
   for (const auto& [from, to] : changes) text = replaced(text, from, to);
-  if (text.find("@models@") != std::string::npos)
-    text = replaced(text, "@models@", NS_SOURCE_DIR "/experiments/models");
-  write_file(dir_.file("study.toml"), text);
-  return dir_.file("study.toml");
+  return write_text("study.toml", text);
+}
+
+std::string StudyTest::write_text(const std::string& file, const std::string& text) const {
+  const bool marked = text.find("@models@") != std::string::npos;
+  write_file(dir_.file(file), marked ? replaced(text, "@models@", NS_SOURCE_DIR "/experiments/models") : text);
+  return dir_.file(file);
+}
+
+Json StudyTest::query(const std::string& what, const std::string& store_name) const {
+  const auto result = run_neurosweep({"query", store(store_name), what, "--format", "json"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  return parse_json(result.out, "query");
+}
+
+void StudyTest::run_on_two_ranks(const std::string& study, const std::string& store) const {
+  auto words = mpirun_words(2);
+  for (const std::string& word : {std::string("run"), study, std::string("--store"), store}) words.push_back(word);
+  const auto result = run_program(words);
+  ASSERT_EQ(result.status, 0) << result.err;
 }
 
 ProgramResult StudyTest::run_study(const std::string& store, int status) const {

@@ -19,6 +19,15 @@ class StudyTest : public ::testing::Test {
   /// Writes study.toml with the standard text, in which each `from` is replaced by `to`.
   std::string write_study(const std::vector<std::pair<std::string, std::string>>& changes = {}) const;
 
+  /// Writes a study's text into the test's folder; "@models@" becomes the folder of the bundled reasoners.
+  std::string write_text(const std::string& file, const std::string& text) const;
+
+  /// Rows of a query; fails the test unless it succeeds.
+  Json query(const std::string& what, const std::string& store_name = "store") const;
+
+  /// `neurosweep run` of a study by two ranks; fails the test unless it completes.
+  void run_on_two_ranks(const std::string& study, const std::string& store) const;
+
   std::string store(const std::string& name = "store") const { return dir_.file(name); }
 
   /// `neurosweep run` on the standard study; fails the test unless it ends with `status`.

@@ -8,7 +8,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
-using testing::run_program;
 
 constexpr const char* kValidateStudy = R"([study]
 name = "across"
@@ -45,37 +44,19 @@ random_sets = 2
 items_per_unit = 5
 )";
 
-class ValidateTest : public testing::StudyTest {
- protected:
-  std::string write_validate() const {
-    std::string text = kValidateStudy;
-    const std::string models = NS_SOURCE_DIR "/experiments/models", mark = "@models@";
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
-      text.replace(at, mark.size(), models);
-    }
-    testing::write_file(dir_.file("validate.toml"), text);
-    return dir_.file("validate.toml");
-  }
-};
+using ValidateTest = testing::StudyTest;
 
 TEST_F(ValidateTest, JudgesEverySetOnEveryTaskAlikeFor1And2Ranks) {
-  const std::string study = write_validate();
+  const std::string study = write_text("validate.toml", kValidateStudy);
   const auto alone = run_neurosweep({"run", study, "--store", store()});
   ASSERT_EQ(alone.status, 0) << alone.err;
-  auto words = testing::mpirun_words(2);
-  for (const std::string& word : {std::string("run"), study, std::string("--store"), store("two")}) {
-    words.push_back(word);
-  }
-  const auto together = run_program(words);
-  ASSERT_EQ(together.status, 0) << together.err;
+  run_on_two_ranks(study, store("two"));
 
-  const auto matrix = run_neurosweep({"query", store(), "validation", "--format", "json"});
-  const auto matrix_of_two = run_neurosweep({"query", store("two"), "validation", "--format", "json"});
-  const Json cells = parse_json(matrix.out, "query");
+  const Json cells = query("validation");
 
   EXPECT_EQ(sound_hash(store("two")), sound_hash(store()));
-  EXPECT_EQ(matrix.out, matrix_of_two.out);
-  ASSERT_FALSE(cells.empty()) << matrix.err;
+  EXPECT_EQ(query("validation", "two"), cells);
+  ASSERT_FALSE(cells.empty());
   EXPECT_EQ(cells.size() % 2, 0u) << "each set on both tasks";
   for (const Json& cell : cells) {
     EXPECT_EQ(cell.at("n").get<int>(), 12);
