@@ -13,9 +13,9 @@ namespace neurosweep {
 namespace {
 
 constexpr int kWorlds = 1000;
-constexpr std::size_t kDonors = 12;    // measured neurons that an unmeasured one may resemble
-constexpr double kFar = 6;             // standard errors: what is further away happens in no world
-constexpr double kErrorSpread = 0.35;  // of the log of all standard errors: they are estimates of few items
+constexpr std::size_t kDonors = 12;   // measured neurons that an unmeasured one may resemble
+constexpr double kFar = 6;            // standard errors: what is further away happens in no world
+constexpr double kErrorSpread = 0.7;  // of the log of all standard errors: they are estimates of few items
 
 double draw_normal(CounterRng& rng) {
   const double radius = std::sqrt(-2 * std::log1p(-rng.uniform()));
