@@ -186,7 +186,7 @@ TEST(RandomDirection, DrawsBothSignsAndOtherNeuronsByItsSeed) {
   std::set<NeuronId> ids;
 
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const auto& first = random_direction(two_layer_direction(), 8, seed).neurons.back();
+    const PushedNeuron first = random_direction(two_layer_direction(), 8, seed).neurons.back();
     values.insert(first.value);
     ids.insert(first.id);
   }
