@@ -17,9 +17,10 @@ struct GradientKeys {
   template <class Visitor>
   void visit_keys(Visitor& v) {
     visit_common_keys(v, kind, name);
-    v.optional(
-        "from", from,
-        "a trace experiment: log p of its correct minus its incorrect attempts; \"\": log p of the tasks' targets");
+    v.optional("from", from,
+               "a trace experiment: log p of its correct minus its incorrect attempts, those cut short left out; \"\": "
+               "log p of "
+               "the tasks' targets");
     selection.visit_keys(v);
     v.optional("top", top, "neurons selected, by the size of the mean gradient", kPositive);
     v.optional("pairs", pairs, "correct and incorrect attempts compared at each item, at most; with `from`", kPositive);

@@ -27,4 +27,17 @@ EffectBlockRow unit_effects(const WorkUnit& unit, const std::string& item, const
   return row;
 }
 
+OutcomeRow unit_outcome(const WorkUnit& unit, const std::string& item, const std::string& arm, const Attempt& attempt) {
+  OutcomeRow row;
+  row.model = unit.model;
+  row.task = unit.task;
+  row.item = item;
+  row.arm = arm;
+  row.correct = attempt.correct ? 1 : 0;
+  row.n_tokens = attempt.n_tokens;
+  row.answer = attempt.answer;
+  row.completion = attempt.completion;
+  return row;
+}
+
 }  // namespace neurosweep

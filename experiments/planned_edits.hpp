@@ -24,4 +24,7 @@ std::vector<SweepArm> unit_arms(const Plan& plan, const WorkUnit& unit);
 EffectBlockRow unit_effects(const WorkUnit& unit, const std::string& item, const char* metric, std::int64_t n_tokens,
                             double baseline, std::vector<float> effects);
 
+/// An attempt at one item of a unit under an arm.
+OutcomeRow unit_outcome(const WorkUnit& unit, const std::string& item, const std::string& arm, const Attempt& attempt);
+
 }  // namespace neurosweep

@@ -54,15 +54,7 @@ std::vector<double> reference_logprobs(const Decoder& decoder, const std::vector
 
 OutcomeRow outcome(const WorkUnit& unit, const std::string& item, const std::string& arm, const Attempt& attempt,
                    double logprob) {
-  OutcomeRow row;
-  row.model = unit.model;
-  row.task = unit.task;
-  row.item = item;
-  row.arm = arm;
-  row.correct = attempt.correct ? 1 : 0;
-  row.n_tokens = attempt.n_tokens;
-  row.answer = attempt.answer;
-  row.completion = attempt.completion;
+  OutcomeRow row = unit_outcome(unit, item, arm, attempt);
   row.logprob = logprob;
   return row;
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/planned_edits.hpp"
 #include "experiments/steer_vectors.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
@@ -273,16 +274,7 @@ UnitRows SteerExperiment::measure(Workbench& bench, const Plan& plan, const Work
 
   UnitRows rows;
   const auto add = [&](std::size_t item, const std::string& arm, const Attempt& answer) {
-    OutcomeRow row;
-    row.model = unit.model;
-    row.task = unit.task;
-    row.item = unit.items[item];
-    row.arm = arm;
-    row.correct = answer.correct ? 1 : 0;
-    row.n_tokens = answer.n_tokens;
-    row.answer = answer.answer;
-    row.completion = answer.completion;
-    rows.add(std::move(row));
+    rows.add(unit_outcome(unit, unit.items[item], arm, answer));
   };
   for (std::size_t i = 0; i < unit.items.size(); ++i) add(i, kBaselineArm, answers[i]);
   std::size_t next = unit.items.size();
