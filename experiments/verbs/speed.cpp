@@ -19,7 +19,8 @@ namespace neurosweep {
 
 namespace {
 
-constexpr double kEnough = 0.1;  ///< seconds of one timing
+constexpr double kEnough = 0.1;   ///< seconds of one timing
+constexpr double kPatience = 2;  ///< seconds that the prompts of one timed decoding may take
 
 template <class Work>
 double time_once(Work&& work) {
@@ -42,6 +43,15 @@ std::vector<ReferenceText> texts_of(const Decoder& decoder, const Forecast::Work
   if (!work.examples.empty()) return work.examples;
   const std::int64_t T = std::min<std::int64_t>(64, decoder.arch().context);
   return {{std::vector<std::int64_t>(static_cast<std::size_t>(T), 0), T / 2, T / 2}};
+}
+
+/// Positions that this model runs through in kPatience seconds, from a short text.
+std::int64_t affordable_positions(const Decoder& decoder) {
+  const std::int64_t T = std::min<std::int64_t>(16, decoder.arch().context);
+  const std::vector<ScoreRequest> one = {{std::vector<std::int64_t>(static_cast<std::size_t>(T), 0), T, T}};
+  score_tokens(decoder, one);
+  const double seconds = time_once([&] { score_tokens(decoder, one); });
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(kPatience * static_cast<double>(T) / seconds));
 }
 
 /// Raises a size from 1 to `most` while running it is expected to take no longer than twice kEnough.
@@ -108,6 +118,18 @@ double time_sweep_token(const Decoder& decoder, const std::vector<ReferenceText>
   return std::max(0.0, seconds - alone) / (fed * static_cast<double>(per_layer * L));
 }
 
+/// The prompts of `sequences` requests, each cut to its share of `positions`.
+std::vector<std::vector<std::int64_t>> decoded_prompts(const std::vector<ReferenceText>& texts, std::int64_t sequences,
+                                                       std::int64_t positions) {
+  std::vector<std::vector<std::int64_t>> prompts;
+  for (std::int64_t i = 0; i < sequences; ++i) {
+    const ReferenceText& text = texts[static_cast<std::size_t>(i) % texts.size()];
+    const std::int64_t n = std::min(text.prompt_length, std::max<std::int64_t>(1, positions / sequences));
+    prompts.emplace_back(text.tokens.begin(), text.tokens.begin() + n);
+  }
+  return prompts;
+}
+
 /// A run of generation: what it did and how long the decoding took.
 struct Decoding {
   double prompt_tokens = 0, prefill = 0;  ///< seconds until the first token of each
@@ -115,14 +137,11 @@ struct Decoding {
 };
 
 Decoding time_decoding(const Decoder& decoder, const std::vector<ReferenceText>& texts, const Forecast& forecast,
-                       std::int64_t sequences) {
+                       std::int64_t sequences, std::int64_t positions) {
+  const auto prompts = decoded_prompts(texts, sequences, positions);
   const auto run = [&](std::int64_t new_tokens) {
     std::vector<GenerationRequest> requests;
-    for (std::int64_t i = 0; i < sequences; ++i) {
-      const ReferenceText& text = texts[static_cast<std::size_t>(i) % texts.size()];
-      requests.push_back(
-          {{text.tokens.begin(), text.tokens.begin() + text.prompt_length}, static_cast<std::uint64_t>(i), new_tokens});
-    }
+    for (const auto& prompt : prompts) requests.push_back({prompt, requests.size(), new_tokens});
     NeuronMeans means(decoder.arch());
     return generate(decoder, requests, forecast.sampling, sequences,
                     forecast.means == KeepMeans::yes ? &means : nullptr);
@@ -130,9 +149,7 @@ Decoding time_decoding(const Decoder& decoder, const std::vector<ReferenceText>&
   Decoding result;
   run(1);
   result.prefill = time_of([&] { run(1); });
-  for (std::int64_t i = 0; i < sequences; ++i) {
-    result.prompt_tokens += static_cast<double>(texts[static_cast<std::size_t>(i) % texts.size()].prompt_length);
-  }
+  for (const auto& prompt : prompts) result.prompt_tokens += static_cast<double>(prompt.size());
   std::int64_t longest = 2;
   for (const auto& text : texts) {
     longest = std::max(longest, static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length);
@@ -150,13 +167,14 @@ Decoding time_decoding(const Decoder& decoder, const std::vector<ReferenceText>&
 /// Fits seconds = step * steps + token * tokens to full slots and to few.
 void set_decoding(Speed& speed, const Decoder& decoder, const std::vector<ReferenceText>& texts,
                   const Forecast& forecast) {
-  const std::int64_t all = std::max<std::int64_t>(1, std::min(forecast.slots, forecast.unit_sequences));
-  const Decoding full = time_decoding(decoder, texts, forecast, all);
+  const std::int64_t positions = affordable_positions(decoder);
+  const std::int64_t all = std::clamp<std::int64_t>(std::min(forecast.slots, forecast.unit_sequences), 1, positions);
+  const Decoding full = time_decoding(decoder, texts, forecast, all, positions);
   speed.prompt_token = full.prefill / full.prompt_tokens;
   speed.decode_step = full.seconds / std::max(1.0, full.steps);
   const std::int64_t some = all / 8;
   if (some == 0) return;
-  const Decoding few = time_decoding(decoder, texts, forecast, some);
+  const Decoding few = time_decoding(decoder, texts, forecast, some, positions);
   const double determinant = full.steps * few.tokens - few.steps * full.tokens;
   if (determinant == 0) return;
   const double step = (full.seconds * few.tokens - few.seconds * full.tokens) / determinant;
