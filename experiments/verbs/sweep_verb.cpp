@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <iostream>
 
 #include <ATen/ATen.h>
@@ -13,6 +12,7 @@
 #include "experiments/sweep_job.hpp"
 #include "experiments/verbs/study_verbs.hpp"
 #include "framework/base/error.hpp"
+#include "framework/base/file.hpp"
 #include "framework/base/memory.hpp"
 #include "framework/config/cli.hpp"
 #include "framework/config/json.hpp"
@@ -39,12 +39,6 @@ double peak_rss_mb() {
 
 double cpu_seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush()) throw error(ErrorKind::io, "{}: cannot be written ({})", path, errno_text());
 }
 
 std::string effects_text(const SweepJob& job, const JobEffects& effects) {
@@ -128,8 +122,8 @@ int run_sweep(const std::vector<std::string>& words) {
                         {"abs_delta_logprob_mean", sum / static_cast<double>(interventions)},
                         {"abs_delta_logprob_max", largest},
                         {"versions", {{"torch", TORCH_VERSION}}}};
-  if (!out.empty()) write_text(out, effects_text(job, effects));
-  if (!summary_path.empty()) write_text(summary_path, json_text(summary, 1) + "\n");
+  if (!out.empty()) write_text_file(out, effects_text(job, effects));
+  if (!summary_path.empty()) write_text_file(summary_path, json_text(summary, 1) + "\n");
   std::cout << json_text(summary, 1) << '\n';
   return exit_status::kComplete;
 }

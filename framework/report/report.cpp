@@ -1,9 +1,9 @@
 #include "framework/report/report.hpp"
 
-#include <fstream>
 #include <ostream>
+#include <sstream>
 
-#include "framework/base/error.hpp"
+#include "framework/base/file.hpp"
 #include "framework/report/sections.hpp"
 
 namespace neurosweep {
@@ -26,11 +26,9 @@ void write_report(std::ostream& out, const Database& db) {
 }
 
 void write_report(const std::string& path, const Database& db) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  if (!out) throw error(ErrorKind::io, "{}: cannot write the report ({}): choose another path", path, errno_text());
-  write_report(out, db);
-  out.close();
-  if (!out) throw error(ErrorKind::io, "{}: the report is incomplete ({}): free some space", path, errno_text());
+  std::ostringstream text;
+  write_report(text, db);
+  write_text_file(path, text.str());
 }
 
 }  // namespace neurosweep
