@@ -17,9 +17,11 @@ struct SteerArmRow {
   std::string model;
   std::string task;
   std::string arm;        ///< variant@strength: the arm of the outcomes
-  std::string variant;    ///< name in the study
+  std::string variant;    ///< what is tried: the declared one, its direction of some task, or one of its controls
   double strength = 0.0;  ///< alpha
   std::int64_t n_neurons = 0;
+  std::string declared;        ///< the variant of the study that it comes from
+  std::string direction_task;  ///< whose direction it is; '*' over all tasks; '' from a file
 
   template <class Self, class Visit>
   static void fields(Self& row, Visit&& visit) {
@@ -30,6 +32,8 @@ struct SteerArmRow {
     visit("variant", row.variant);
     visit("strength", row.strength);
     visit("n_neurons", row.n_neurons);
+    visit("declared", row.declared);
+    visit("direction_task", row.direction_task);
   }
 };
 
@@ -111,6 +115,8 @@ struct SteerEffectRow {
   std::optional<double> holm_p;  ///< over the model's variants and tasks at the test stage
   std::optional<std::int64_t>
       items_needed;  ///< for a change of this size and kind to be found at 5 % with power 80 %; none without a change
+  std::string declared;        ///< see SteerArmRow
+  std::string direction_task;  ///< of the pool: '' where every task had its own
 
   template <class Self, class Visit>
   static void fields(Self& row, Visit&& visit) {
@@ -134,6 +140,8 @@ struct SteerEffectRow {
     visit("mcnemar_p", row.mcnemar_p);
     visit("holm_p", row.holm_p);
     visit("items_needed", row.items_needed);
+    visit("declared", row.declared);
+    visit("direction_task", row.direction_task);
   }
 };
 

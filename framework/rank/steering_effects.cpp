@@ -34,12 +34,24 @@ struct SteeredItem {
   bool steered = true;
 };
 
+/// What is compared at a place.
+struct Comparison {
+  std::string declared;
+  std::string direction_task;
+  std::vector<SteeredItem> items;
+};
+
 /// Where items are compared: model, task or pool, stage, variant, strength.
 using Place = std::tuple<std::string, std::string, std::string, std::string, double>;
 
 /// Items of every place of an experiment, in store order.
-std::map<Place, std::vector<SteeredItem>> read_items(const Database& db, const std::string& experiment) {
-  std::map<Place, std::vector<SteeredItem>> places;
+std::map<Place, Comparison> read_items(const Database& db, const std::string& experiment) {
+  std::map<Place, Comparison> places;
+  const auto add = [&](const Place& place, const SteerArmRow& arm, const SteeredItem& item) {
+    const auto [comparison, is_new] = places.try_emplace(place, Comparison{arm.declared, arm.direction_task, {}});
+    if (comparison->second.direction_task != arm.direction_task) comparison->second.direction_task.clear();
+    comparison->second.items.push_back(item);
+  };
   for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? ORDER BY round_no", {experiment})) {
     using Item = std::tuple<std::string, std::string, std::string>;  // model, task, item
     std::map<std::tuple<std::string, std::string, std::string>, SteerArmRow> arms;
@@ -61,18 +73,21 @@ std::map<Place, std::vector<SteeredItem>> read_items(const Database& db, const s
       const SteeredItem item{before.at({row.model, row.task, row.item}), row.correct != 0,
                              !left_alone.contains({row.model, row.task, arm.variant, row.item})};
       const std::string stage = stage_of(round.round_no);
-      places[{row.model, row.task, stage, arm.variant, arm.strength}].push_back(item);
+      add({row.model, row.task, stage, arm.variant, arm.strength}, arm, item);
       const double pooled_strength = stage == kTestStage ? kOwnStrengths : arm.strength;
-      places[{row.model, kAllTasks, stage, arm.variant, pooled_strength}].push_back(item);
+      add({row.model, kAllTasks, stage, arm.variant, pooled_strength}, arm, item);
     }
   }
   return places;
 }
 
-SteerEffectRow effect_at(const std::string& experiment, const Place& place, const std::vector<SteeredItem>& items,
+SteerEffectRow effect_at(const std::string& experiment, const Place& place, const Comparison& comparison,
                          std::uint64_t seed) {
+  const auto& [declared, direction_task, items] = comparison;
   SteerEffectRow row;
   row.experiment = experiment;
+  row.declared = declared;
+  row.direction_task = direction_task;
   std::tie(row.model, row.task, row.stage, row.variant, row.strength) = place;
   std::int64_t right = 0, right_before = 0;
   std::vector<double> changes;
@@ -146,29 +161,37 @@ std::int64_t mcnemar_items_needed(double fixed_rate, double broken_rate, double 
   return static_cast<std::int64_t>(std::ceil(z * z / (difference * difference)));
 }
 
-double best_strength(const Database& db, const std::string& experiment, const std::string& model,
-                     const std::vector<std::string>& tasks, const std::string& variant) {
-  std::map<double, std::int64_t> right;
-  for (const auto& [place, items] : read_items(db, experiment)) {
-    const auto& [its_model, task, stage, its_variant, strength] = place;
-    if (its_model != model || stage != kValidateStage || its_variant != variant) continue;
-    if (std::find(tasks.begin(), tasks.end(), task) == tasks.end()) continue;
-    right[strength] += std::count_if(items.begin(), items.end(), [](const SteeredItem& item) { return item.after; });
+ValidatedStrengths::ValidatedStrengths(const Database& db, std::string experiment)
+    : experiment_(std::move(experiment)) {
+  for (const auto& [place, comparison] : read_items(db, experiment_)) {
+    const auto& [model, task, stage, variant, strength] = place;
+    if (stage != kValidateStage) continue;
+    right_[{model, task, variant}][strength] =
+        std::ranges::count_if(comparison.items, [](const SteeredItem& item) { return item.after; });
   }
-  if (right.empty()) {
-    throw input_error("experiment '{}': variant '{}' of model '{}' was never validated", experiment, variant, model);
+}
+
+double ValidatedStrengths::best(const std::string& model, const std::vector<std::string>& tasks,
+                                const std::string& variant) const {
+  std::map<double, std::int64_t> sum;
+  for (const std::string& task : tasks) {
+    const auto found = right_.find({model, task, variant});
+    if (found == right_.end()) continue;
+    for (const auto& [strength, right] : found->second) sum[strength] += right;
   }
-  return std::max_element(right.begin(), right.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
+  if (sum.empty()) {
+    throw input_error("experiment '{}': variant '{}' of model '{}' was never validated", experiment_, variant, model);
+  }
+  return std::ranges::max_element(sum, {}, [](const auto& each) { return each.second; })->first;
 }
 
 void reduce_steering(Database& db, const std::string& experiment) {
   std::vector<SteerEffectRow> rows;
   const auto study_seed = static_cast<std::uint64_t>(db.study().seed);
-  for (const auto& [place, items] : read_items(db, experiment)) {
+  for (const auto& [place, comparison] : read_items(db, experiment)) {
     const auto& [model, task, stage, variant, strength] = place;
     const auto content = fmt::format("steer|{}|{}|{}|{}|{}|{}", experiment, model, task, stage, variant, strength);
-    rows.push_back(effect_at(experiment, place, items, derive_seed(study_seed, content)));
+    rows.push_back(effect_at(experiment, place, comparison, derive_seed(study_seed, content)));
   }
   correct(rows);
   replace_derived(db, experiment, rows);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "framework/store/database.hpp"
@@ -23,10 +25,20 @@ std::vector<double> holm(std::span<const double> p);
 ///   source   Connor 1987, "Sample size for testing differences in proportions for the paired-sample design"
 std::int64_t mcnemar_items_needed(double fixed_rate, double broken_rate, double alpha, double power);
 
-/// The strength of a variant with the most right answers at the validate stage, over `tasks`; the smallest of equals.
-///   throws   Error{input} when the stage has no answer of the variant
-double best_strength(const Database& db, const std::string& experiment, const std::string& model,
-                     const std::vector<std::string>& tasks, const std::string& variant);
+/// What the validate stage of a steer experiment says about strengths.
+class ValidatedStrengths {
+ public:
+  ValidatedStrengths(const Database& db, std::string experiment);
+
+  /// The strength of a variant with the most right answers over `tasks`; the smallest of equals.
+  ///   throws  Error{input} when the stage has no answer of the variant
+  double best(const std::string& model, const std::vector<std::string>& tasks, const std::string& variant) const;
+
+ private:
+  using Way = std::tuple<std::string, std::string, std::string>;  ///< model, task, variant
+  std::string experiment_;
+  std::map<Way, std::map<double, std::int64_t>> right_;  ///< answers, by strength
+};
 
 /// Writes steer_effect of an experiment from its outcome, steer_arm and steer_gate rows, for each model and task and
 /// for the pool of the model's tasks; replaces what it had.

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "framework/report/markdown.hpp"
+#include "framework/report/matrix_picture.hpp"
 #include "framework/report/sections.hpp"
 
 namespace neurosweep {
@@ -44,6 +45,38 @@ void write_strengths(std::ostream& out, const std::vector<SteerEffectRow>& rows)
   table.write(out);
 }
 
+void write_reach(std::ostream& out, const Database& db, const std::string& experiment) {
+  std::map<std::pair<std::string, std::string>, std::vector<MatrixCell>> matrices;
+  MarkdownTable table({"model", "variant", "direction of", "helps", "harms", "of tasks", "namely", "the direction is"});
+  Statement reach = db.connection().prepare(
+      "SELECT model, declared, direction_task, n_helped, n_harmed, n_tasks, helped, harmed, class FROM steer_reach "
+      "WHERE experiment = ? ORDER BY model, declared, direction_task");
+  reach.bind(1, experiment);
+  while (reach.step()) {
+    const std::string helped = reach.text(6), harmed = reach.text(7);
+    const std::string names =
+        helped + (harmed.empty() ? "" : fmt::format("{}harms {}", helped.empty() ? "" : "; ", harmed));
+    table.add({reach.text(0), reach.text(1), reach.text(2), reach.text(3), reach.text(4), reach.text(5),
+               names.empty() ? "-" : names, reach.text(8)});
+  }
+  if (table.empty()) return;
+  out << "Every task's direction on the items of every task; `*` is the direction over all tasks. A direction helps "
+         "(harms) a task when answers get better (worse) with Holm's p below 5 %. It is general when it helps every "
+         "task, specific when it helps its own only, partial when it helps some. Pictures: change of accuracy in "
+         "points; bold: Holm's p below 5 %.\n\n";
+  table.write(out);
+  for (const SteerEffectRow& row : db.select<SteerEffectRow>(
+           "WHERE experiment = ? AND stage = 'test' AND task <> '*' AND variant = declared || ' from ' || "
+           "direction_task ORDER BY model, declared, direction_task, task",
+           {experiment})) {
+    matrices[{row.model, row.declared}].push_back(
+        {row.direction_task, row.task, row.change, row.holm_p && *row.holm_p < 0.05});
+  }
+  for (const auto& [key, cells] : matrices) {
+    draw_matrix(out, fmt::format("{}, {}: direction of (rows), items of (columns)", key.first, key.second), cells);
+  }
+}
+
 }  // namespace
 
 void write_steering(std::ostream& out, const Database& db) {
@@ -55,6 +88,7 @@ void write_steering(std::ostream& out, const Database& db) {
     out << fmt::format("## Steering: {}\n\n", experiment);
     write_tests(out, rows);
     write_strengths(out, rows);
+    write_reach(out, db, experiment);
   }
 }
 
