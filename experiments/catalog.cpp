@@ -50,6 +50,13 @@ ReferenceText Catalog::reference(const ModelEntry& model, const TaskEntry& task,
                         fmt::format("task '{}', item '{}'", task.spec.name, item.id));
 }
 
+std::vector<ReferenceText> Catalog::references(const ModelEntry& model, const TaskEntry& task,
+                                               const std::vector<std::string>& ids) const {
+  std::vector<ReferenceText> texts;
+  for (const std::string& id : ids) texts.push_back(reference(model, task, task.item(id)));
+  return texts;
+}
+
 const Decoder& Workbench::decoder(const std::string& model) {
   if (!decoder_ || loaded_ != model) {
     const ModelSpec& spec = catalog_.model(model).spec;

@@ -49,6 +49,8 @@ class Catalog {
 
   /// Prompt and correct completion of an item as the model's tokens.
   ReferenceText reference(const ModelEntry& model, const TaskEntry& task, const TaskItem& item) const;
+  std::vector<ReferenceText> references(const ModelEntry& model, const TaskEntry& task,
+                                        const std::vector<std::string>& ids) const;
 
  private:
   StudySpec study_;

@@ -57,6 +57,14 @@ struct Forecast {
 
     /// Adds a text to the examples unless they are enough already.
     void add_example(const ReferenceText& text);
+    struct Decoding {
+      std::int64_t count = 1;    ///< replies to each text
+      std::int64_t longest = 0;  ///< tokens of a reply, at most
+      std::int64_t slots = 1;    ///< sequences decoded together
+      std::int64_t reply = 0;    ///< tokens of a typical reply; 0: as many as the text's correct completion
+    };
+    /// Adds what one unit decodes.
+    void add_decoding(const std::vector<ReferenceText>& texts, const Decoding& how);
   };
   std::map<std::string, Work> by_model;
   double result_bytes = 0;
@@ -79,6 +87,9 @@ double decode_steps(const std::vector<std::int64_t>& lengths, std::int64_t slots
 class Experiment {
  public:
   virtual ~Experiment() = default;
+  /// Throws Error{input} for what only the study's models can show to be wrong; called before anything is measured.
+  ///   store  holds the study's identity
+  virtual void check(const Database& /*store*/) const {}
   /// The plan of round `round_no`, or none when the experiment has no further round.
   virtual std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const = 0;
   /// Runs one unit; throws when it fails.

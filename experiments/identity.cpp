@@ -12,7 +12,8 @@ namespace neurosweep {
 
 namespace {
 
-/// The study's tree without what does not change results: where files lie, how long a unit may take, and what memory.
+/// The study's tree without what does not change results: where files lie, how long a unit may take, what memory, and
+/// what is only for plans.
 std::string meaning_hash(const StudySpec& study) {
   ConfigNode tree = study.tree;
   const auto drop = [](ConfigNode& node, const std::string& key) {
@@ -26,7 +27,7 @@ std::string meaning_hash(const StudySpec& study) {
     }
     if (name != "models" && name != "tasks") continue;
     for (auto& [entry, table] : std::get<ConfigTable>(node.value)) {
-      for (const char* key : {"path", "file", "shots_file", "python"}) drop(table, key);
+      for (const char* key : {"path", "file", "shots_file", "python", "reply_tokens"}) drop(table, key);
     }
   }
   return hash_text(canonical_text(tree));

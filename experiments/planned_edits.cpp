@@ -40,4 +40,24 @@ OutcomeRow unit_outcome(const WorkUnit& unit, const std::string& item, const std
   return row;
 }
 
+TraceRow unit_trace(const WorkUnit& unit, const std::string& item, std::int64_t number, std::uint64_t seed,
+                    const SamplingSpec& sampling, const Attempt& attempt) {
+  TraceRow row;
+  row.model = unit.model;
+  row.task = unit.task;
+  row.item = item;
+  row.attempt = number;
+  row.seed = static_cast<std::int64_t>(seed);
+  row.temperature = sampling.temperature;
+  row.top_p = sampling.top_p;
+  row.n_prompt_tokens = attempt.n_prompt_tokens;
+  row.n_tokens = attempt.n_tokens;
+  row.finish = attempt.finish;
+  row.completion = attempt.completion;
+  row.answer = attempt.answer;
+  row.correct = attempt.correct ? 1 : 0;
+  row.logprob = attempt.logprob;
+  return row;
+}
+
 }  // namespace neurosweep

@@ -27,4 +27,8 @@ EffectBlockRow unit_effects(const WorkUnit& unit, const std::string& item, const
 /// An attempt at one item of a unit under an arm.
 OutcomeRow unit_outcome(const WorkUnit& unit, const std::string& item, const std::string& arm, const Attempt& attempt);
 
+/// The `number`-th attempt at one item of a unit, untouched.
+TraceRow unit_trace(const WorkUnit& unit, const std::string& item, std::int64_t number, std::uint64_t seed,
+                    const SamplingSpec& sampling, const Attempt& attempt);
+
 }  // namespace neurosweep

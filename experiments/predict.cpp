@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/planned_edits.hpp"
 #include "experiments/predict_data.hpp"
 #include "experiments/predict_reduce.hpp"
 #include "framework/base/error.hpp"
@@ -174,50 +175,24 @@ class PredictExperiment final : public Experiment {
                                            *task.grader, requests, options, KeepMeans::no);
     const auto n = static_cast<std::size_t>(keys_.attempts);
     for (std::size_t i = 0; i < attempts.size(); ++i) {
-      rows.add(trace_row(unit, unit.items[i / n], i % n, requests[i].seed, attempts[i]));
+      const auto number = static_cast<std::int64_t>(i % n);
+      rows.add(unit_trace(unit, unit.items[i / n], number, requests[i].seed, options.sampling, attempts[i]));
     }
-  }
-
-  TraceRow trace_row(const WorkUnit& unit, const std::string& item, std::size_t number, std::uint64_t seed,
-                     const Attempt& attempt) const {
-    TraceRow row;
-    row.model = unit.model;
-    row.task = unit.task;
-    row.item = item;
-    row.attempt = static_cast<std::int64_t>(number);
-    row.seed = static_cast<std::int64_t>(seed);
-    row.temperature = keys_.temperature;
-    row.top_p = keys_.top_p;
-    row.n_prompt_tokens = attempt.n_prompt_tokens;
-    row.n_tokens = attempt.n_tokens;
-    row.finish = attempt.finish;
-    row.completion = attempt.completion;
-    row.answer = attempt.answer;
-    row.correct = attempt.correct ? 1 : 0;
-    row.logprob = attempt.logprob;
-    return row;
   }
 
   /// Adds both rounds of a unit; returns the bytes of its rows.
   double add_work(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
                   const std::vector<std::string>& ids) const {
     constexpr std::int64_t kTraceBytes = 400;
-    std::vector<std::int64_t> lengths;
     std::int64_t bytes = 0;
-    for (const auto& id : ids) {
-      const auto text = catalog.reference(model, task, task.item(id));
-      const auto reply =
-          std::min(static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length, keys_.max_new_tokens);
-      lengths.insert(lengths.end(), static_cast<std::size_t>(keys_.attempts), reply);
+    const auto texts = catalog.references(model, task, ids);
+    for (const ReferenceText& text : texts) {
       work.forward_tokens += 2 * static_cast<double>(text.prompt_length);
-      work.prompt_tokens += static_cast<double>(keys_.attempts * text.prompt_length);
-      work.generated_tokens += static_cast<double>(keys_.attempts * reply);
-      work.add_example(text);
       bytes += kTraceBytes * keys_.attempts + 4 * model.arch.L * model.arch.M + 4 * keys_.features * text.prompt_length;
     }
     work.units += 2;
-    work.forwards += static_cast<std::int64_t>(lengths.size() + 2 * ids.size());
-    work.decode_steps += decode_steps(lengths, keys_.slots);
+    work.forwards += 2 * static_cast<std::int64_t>(ids.size());
+    work.add_decoding(texts, {keys_.attempts, keys_.max_new_tokens, keys_.slots, task.spec.reply_tokens});
     return static_cast<double>(bytes);
   }
 

@@ -135,6 +135,7 @@ class StudyRun {
     const StudyIdentity identity = make_identity(*catalog_);
     Database db = create_or_open_results(dir_, identity);
     study_id_ = db.study().study_id;
+    for (const auto& experiment : experiments_) experiment->check(db);
     launch_ = claim_launch(dir_);
     merge();
   }

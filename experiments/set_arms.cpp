@@ -59,7 +59,18 @@ OutcomeRow outcome(const WorkUnit& unit, const std::string& item, const std::str
   return row;
 }
 
-constexpr double kOutcomeBytes = 200;
+/// Adds what answering the items of a unit under `n_arms` arms costs; returns the bytes of the rows.
+double add_unit_work(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
+                     const std::vector<std::string>& ids, std::int64_t n_arms, const SetArmOptions& options) {
+  constexpr double kOutcomeBytes = 200;
+  const auto texts = catalog.references(model, task, ids);
+  const auto replies = n_arms * static_cast<std::int64_t>(texts.size());
+  for (const ReferenceText& text : texts) work.forward_tokens += static_cast<double>(n_arms * std::ssize(text.tokens));
+  work.units += 1;
+  work.forwards += replies;
+  work.add_decoding(texts, {n_arms, options.max_new_tokens, options.slots, task.spec.reply_tokens});
+  return kOutcomeBytes * static_cast<double>(replies);
+}
 
 }  // namespace
 
@@ -79,10 +90,9 @@ UnitRows measure_set_arms(Workbench& bench, const Plan& plan, const WorkUnit& un
   const Decoder& decoder = bench.decoder(unit.model);
   const std::vector<Arm> arms = arms_of(plan, unit);
   std::vector<AttemptRequest> requests;
-  std::vector<ReferenceText> texts;
+  const auto texts = catalog.references(model, task, unit.items);
   for (const auto& id : unit.items) {
     const TaskItem& item = task.item(id);
-    texts.push_back(catalog.reference(model, task, item));
     for (const Arm& arm : arms) requests.push_back({task.prompt.fill(item.fields), item.answer, 0, arm.edits});
   }
   const AttemptOptions decoding{{}, options.max_new_tokens, options.slots};
@@ -95,24 +105,22 @@ UnitRows measure_set_arms(Workbench& bench, const Plan& plan, const WorkUnit& un
   return rows;
 }
 
-double add_set_arm_work(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
-                        const std::vector<std::string>& ids, std::int64_t n_arms, const SetArmOptions& options) {
-  const auto arms = static_cast<double>(n_arms);
-  std::vector<std::int64_t> lengths;
-  for (const auto& id : ids) {
-    const auto text = catalog.reference(model, task, task.item(id));
-    const auto length = static_cast<std::int64_t>(text.tokens.size());
-    const auto reply = std::min(length - text.prompt_length, options.max_new_tokens);
-    lengths.insert(lengths.end(), static_cast<std::size_t>(n_arms), reply);
-    work.forward_tokens += arms * static_cast<double>(length);
-    work.prompt_tokens += arms * static_cast<double>(text.prompt_length);
-    work.generated_tokens += arms * static_cast<double>(reply);
-    work.add_example(text);
+Forecast forecast_set_arms(const Catalog& catalog, const Selection& selection, std::int64_t items_per_unit,
+                           std::int64_t n_arms, const SetArmOptions& options) {
+  Forecast forecast;
+  forecast.upper_bound = true;
+  forecast.slots = options.slots;
+  forecast.unit_sequences = items_per_unit * n_arms;
+  for (const auto& name : selection.models) {
+    auto& work = forecast.by_model[name];
+    for (const auto& task : selection.tasks) {
+      for (const auto& ids : item_blocks(selection.chosen(catalog, task), items_per_unit)) {
+        forecast.result_bytes +=
+            add_unit_work(work, catalog, catalog.model(name), catalog.task(task), ids, n_arms, options);
+      }
+    }
   }
-  work.units += 1;
-  work.forwards += 2 * static_cast<std::int64_t>(lengths.size());
-  work.decode_steps += decode_steps(lengths, options.slots);
-  return kOutcomeBytes * static_cast<double>(lengths.size());
+  return forecast;
 }
 
 }  // namespace neurosweep

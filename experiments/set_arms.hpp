@@ -5,6 +5,7 @@
 
 #include "experiments/experiment.hpp"
 #include "experiments/neuron_choice.hpp"
+#include "experiments/selection.hpp"
 
 namespace neurosweep {
 
@@ -24,8 +25,8 @@ void add_set(Plan& plan, const std::string& set_name, const std::string& model, 
 /// suppressed; also the log-probability of the correct completion under each.
 UnitRows measure_set_arms(Workbench& bench, const Plan& plan, const WorkUnit& unit, const SetArmOptions& options);
 
-/// Adds what answering items under `n_arms` arms costs; returns the bytes of the rows.
-double add_set_arm_work(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
-                        const std::vector<std::string>& ids, std::int64_t n_arms, const SetArmOptions& options);
+/// What answering the chosen items under `n_arms` arms costs, at most.
+Forecast forecast_set_arms(const Catalog& catalog, const Selection& selection, std::int64_t items_per_unit,
+                           std::int64_t n_arms, const SetArmOptions& options);
 
 }  // namespace neurosweep

@@ -11,6 +11,7 @@
 #include "framework/measure/attempts.hpp"
 #include "framework/rank/set_effects.hpp"
 #include "framework/rank/steering_effects.hpp"
+#include "framework/rank/trace_reader.hpp"
 
 namespace neurosweep {
 
@@ -57,11 +58,22 @@ class SteerExperiment final : public Experiment {
     }
   }
 
+  void check(const Database& store) const override {
+    for (const auto& [name, variant] : variants_) {
+      if (!variant.file) continue;
+      for (const auto& model : keys_.models) {
+        check_steering_model(*variant.file, variant.keys.file, model, read_model(store, model).checkpoint_hash);
+      }
+    }
+  }
+
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
     if (round_no > 1) return std::nullopt;
     Plan plan{keys_.name, keys_.kind, round_no, {}, {}, {}};
+    std::optional<ValidatedStrengths> validated;
+    if (round_no == 1) validated.emplace(so_far, keys_.name);
     for (const auto& model : keys_.models) {
-      for (const auto& task : keys_.tasks) add_task(plan, catalog, so_far, model, task);
+      for (const auto& task : keys_.tasks) add_task(plan, catalog, so_far, validated, model, task);
     }
     if (plan.steer_arms.empty()) {
       throw input_error("experiment '{}': there is no direction for any model and task: see the warnings above",
@@ -95,37 +107,58 @@ class SteerExperiment final : public Experiment {
 
  private:
   void add_variant(const ExperimentSpec& spec, const StudySpec& study, const ConfigNode& table) {
-    SteerVariant variant;
-    read_keys(table, fmt::format("a variant of experiment '{}'", spec.name), variant);
-    const std::string where = fmt::format("{}: variant '{}'", to_text(table.place), variant.name);
-    const auto& source =
-        earlier_experiment(study, spec, "from", variant.from, {"identify", "gradient", "learn", "template"});
-    check_split(study, spec, variant.from);
-    if (!variant.gate.empty()) earlier_experiment(study, spec, "gate", variant.gate, {"predict"});
-    if (variant.strengths.empty()) variant.strengths = keys_.strengths;
-    const double most = *std::max_element(variant.strengths.begin(), variant.strengths.end());
-    if (source.kind == "template" && most > 1) {
+    DeclaredVariant variant;
+    SteerVariant& keys = variant.keys;
+    read_keys(table, fmt::format("a variant of experiment '{}'", spec.name), keys);
+    const std::string where = fmt::format("{}: variant '{}'", to_text(table.place), keys.name);
+    if (keys.from.empty() == keys.file.empty()) throw input_error("{}: expected either from or file", where);
+    if (!keys.gate.empty()) earlier_experiment(study, spec, "gate", keys.gate, {"predict"});
+    if (keys.strengths.empty()) keys.strengths = keys_.strengths;
+    check_variant(keys, pulls(spec, study, variant), where);
+    const std::string name = keys.name;
+    if (!variants_.emplace(name, std::move(variant)).second) throw input_error("{}: the name is there twice", where);
+    order_.push_back(name);
+  }
+
+  /// Reads a variant's file, or checks the experiment it steers by; says whether it pulls.
+  static bool pulls(const ExperimentSpec& spec, const StudySpec& study, DeclaredVariant& variant) {
+    if (variant.keys.file.empty()) {
+      check_split(study, spec, variant.keys.from);
+      return earlier_experiment(study, spec, "from", variant.keys.from, {"identify", "gradient", "learn", "template"})
+                 .kind == "template";
+    }
+    variant.keys.file = resolve_path(study.path, variant.keys.file);
+    variant.file = read_steering_file(variant.keys.file);
+    return variant.file->pattern.form == SteeringForm::pull;
+  }
+
+  static void check_variant(const SteerVariant& keys, bool pulls, const std::string& where) {
+    const double most = *std::max_element(keys.strengths.begin(), keys.strengths.end());
+    if (pulls && most > 1) {
       throw input_error("{}: strength {} would pull beyond the template: expected 0 to 1", where, most);
     }
-    if (source.kind == "template" && (variant.random_draws > 0 || variant.values != "own")) {
-      throw input_error("{}: random_draws and values are for pushes, and '{}' is a template", where, variant.from);
+    if (pulls && (keys.random_draws > 0 || keys.shuffled_draws > 0 || keys.values != "own")) {
+      throw input_error("{}: random_draws, shuffled_draws and values are for pushes, and it pulls to a template",
+                        where);
     }
-    if (variant.values != "own" && variant.values != "equal") {
-      throw input_error("{}: values = '{}' (valid: own, equal)", where, variant.values);
+    if (keys.values != "own" && keys.values != "equal") {
+      throw input_error("{}: values = '{}' (valid: own, equal)", where, keys.values);
     }
-    if (variant.difficulty && variant.gate.empty()) throw input_error("{}: difficulty needs a gate", where);
+    if (!keys.file.empty() && (keys.pooled || keys.across)) {
+      throw input_error("{}: pooled and across choose among directions, and a file holds one", where);
+    }
+    if (keys.pooled && keys.across)
+      throw input_error("{}: across takes the pooled direction too: leave out pooled", where);
+    if (keys.difficulty && keys.gate.empty()) throw input_error("{}: difficulty needs a gate", where);
     try {
-      steer_scope(variant.scope);
-      doubt_kind(variant.doubt);
+      steer_scope(keys.scope);
+      doubt_kind(keys.doubt);
     } catch (const Error& failure) {
       throw input_error("{}: {}", where, failure.what());
     }
-    if ((variant.scope == "first") != (variant.steps > 0)) {
+    if ((keys.scope == "first") != (keys.steps > 0)) {
       throw input_error("{}: scope 'first' and `steps` belong together", where);
     }
-    const std::string name = variant.name;
-    if (!variants_.emplace(name, std::move(variant)).second) throw input_error("{}: the name is there twice", where);
-    order_.push_back(name);
   }
 
   std::vector<TaskItem> items_of(const Catalog& catalog, const std::string& task, std::int64_t round_no) const {
@@ -137,54 +170,45 @@ class SteerExperiment final : public Experiment {
   std::int64_t n_arms(std::int64_t round_no) const {
     std::int64_t arms = 1;
     for (const auto& [name, variant] : variants_) {
-      const auto strengths = round_no == 0 ? static_cast<std::int64_t>(variant.strengths.size()) : 1;
-      arms += strengths * (1 + variant.random_draws);
+      const auto strengths = round_no == 0 ? static_cast<std::int64_t>(variant.keys.strengths.size()) : 1;
+      arms += strengths * count_planned(variant.keys, keys_.tasks.size());
     }
     return arms;
   }
 
   void add_unit(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
                 const std::vector<std::string>& ids, std::int64_t arms) const {
-    std::vector<std::int64_t> lengths;
-    for (const auto& id : ids) {
-      const auto text = catalog.reference(model, task, task.item(id));
-      const auto reply =
-          std::min(static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length, keys_.max_new_tokens);
-      lengths.insert(lengths.end(), static_cast<std::size_t>(arms), reply);
-      work.prompt_tokens += static_cast<double>(arms * text.prompt_length);
-      work.generated_tokens += static_cast<double>(arms * reply);
-      work.add_example(text);
-    }
     work.units += 1;
-    work.forwards += static_cast<std::int64_t>(lengths.size());
-    work.decode_steps += decode_steps(lengths, keys_.slots);
+    work.add_decoding(catalog.references(model, task, ids),
+                      {arms, keys_.max_new_tokens, keys_.slots, task.spec.reply_tokens});
   }
 
   /// Strengths to try: all of them, then the one that did best.
-  std::vector<double> strengths_of(const PlannedVariant& planned, std::int64_t round_no, const Database& so_far,
-                                   const std::string& model, const std::string& task) const {
-    if (round_no == 0) return planned.keys->strengths;
-    const auto tasks = planned.keys->pooled ? keys_.tasks : std::vector<std::string>{task};
-    return {best_strength(so_far, keys_.name, model, tasks, planned.name)};
+  std::vector<double> strengths_of(const SteerVariant& keys, const std::string& name,
+                                   const std::optional<ValidatedStrengths>& validated, const std::string& model,
+                                   const std::string& task) const {
+    if (!validated) return keys.strengths;
+    return {validated->best(model, keys.pooled ? keys_.tasks : std::vector<std::string>{task}, name)};
   }
 
-  void add_task(Plan& plan, const Catalog& catalog, const Database& so_far, const std::string& model,
+  void add_task(Plan& plan, const Catalog& catalog, const Database& so_far,
+                const std::optional<ValidatedStrengths>& validated, const std::string& model,
                 const std::string& task) const {
     const auto items = items_of(catalog, task, plan.round_no);
     const std::size_t before = plan.steer_arms.size();
-    for (const std::string& name : order_) {
-      const SteerVariant& variant = variants_.at(name);
-      auto planned = plan_variant(catalog, so_far, keys_.name, variant, model, task);
+    for (const std::string& declared : order_) {
+      const DeclaredVariant& variant = variants_.at(declared);
+      auto planned = plan_variant(catalog, so_far, keys_.name, variant, model, task, keys_.tasks);
       if (planned.empty()) {
         log_warning("{}: '{}' has no direction for model '{}', task '{}': variant '{}' is left out there", keys_.name,
-                    variant.from, model, task, name);
+                    variant.keys.from, model, task, declared);
       }
       for (PlannedVariant& each : planned) {
-        for (const double strength : strengths_of(each, plan.round_no, so_far, model, task)) {
+        for (const double strength : strengths_of(variant.keys, each.name, validated, model, task)) {
           plan.steer_arms.push_back({0, model, task, fmt::format("{}@{}", each.name, strength), each.name, strength,
-                                     static_cast<std::int64_t>(each.members.size())});
+                                     static_cast<std::int64_t>(each.members.size()), declared, each.direction_task});
         }
-        for (auto& gate : plan_gates(so_far, variant, each.name, model, task, items)) plan.gates.push_back(gate);
+        for (auto& gate : plan_gates(so_far, variant.keys, each.name, model, task, items)) plan.gates.push_back(gate);
         std::move(each.members.begin(), each.members.end(), std::back_inserter(plan.members));
       }
     }
@@ -192,24 +216,12 @@ class SteerExperiment final : public Experiment {
     for (auto& ids : item_blocks(items, keys_.items_per_unit)) plan.units.push_back({model, task, std::move(ids)});
   }
 
-  /// The keys of a planned variant: a random control has those of its model.
-  const SteerVariant& keys_of(const std::string& variant) const {
-    const auto found = variants_.find(variant);
-    if (found != variants_.end()) return found->second;
-    for (const auto& [name, keys] : variants_) {
-      for (std::size_t i = 0; i < static_cast<std::size_t>(keys.random_draws); ++i) {
-        if (random_variant(name, i) == variant) return keys;
-      }
-    }
-    throw error(ErrorKind::internal, "experiment '{}' planned no variant '{}'", keys_.name, variant);
-  }
-
   std::vector<SteeredRequest> requests_of(const Plan& plan, const WorkUnit& unit) const;
   std::vector<SteerOrder> orders_of(const Plan& plan, const WorkUnit& unit,
                                     const std::vector<SteeredRequest>& requests) const;
 
   SteerKeys keys_;
-  std::map<std::string, SteerVariant> variants_;
+  std::map<std::string, DeclaredVariant> variants_;
   std::vector<std::string> order_;  ///< their names, as in the study
 };
 
@@ -243,7 +255,7 @@ std::vector<SteerOrder> SteerExperiment::orders_of(const Plan& plan, const WorkU
   auto sequence = static_cast<std::int64_t>(unit.items.size());
   for (const SteeredRequest& request : requests) {
     if (request.share == 0) continue;
-    const SteerVariant& keys = keys_of(request.arm->variant);
+    const SteerVariant& keys = variants_.at(request.arm->declared).keys;
     orders.push_back({sequence++,
                       vectors.at(request.arm->variant),
                       {request.arm->strength * request.share, steer_scope(keys.scope), keys.steps, keys.cap,

@@ -9,10 +9,13 @@ namespace neurosweep {
 struct SteerVariant {
   std::string name;
   std::string from;
+  std::string file;
   std::int64_t top = 0;
   bool pooled = false;
+  bool across = false;
   std::string values = "own";
   std::int64_t random_draws = 0;
+  std::int64_t shuffled_draws = 0;
   std::vector<double> strengths;
   std::string scope = "generated";
   std::int64_t steps = 0;
@@ -26,14 +29,21 @@ struct SteerVariant {
   template <class Visitor>
   void visit_keys(Visitor& v) {
     v.required("name", name, "name of the variant in results");
-    v.required("from", from,
+    v.optional("from", from,
                "the identify, gradient, learn or template experiment that says which neurons and where to");
-    v.optional("top", top, "neurons steered, those pushed furthest; 0: all that `from` chose", kNotNegative);
+    v.optional("file", file, "instead of `from`: a steering file (neurosweep export); relative to the study file");
+    v.optional("top", top, "neurons steered, the most important; 0: all that `from` chose", kNotNegative);
     v.optional("pooled", pooled, "true: the direction found over all tasks; false: each task's own");
+    v.optional("across", across, "true: every task's direction, and the pooled one, on the items of every task");
     v.optional("values", values,
                "own: as found; equal: every neuron by the same amount, with its sign and the same norm");
-    v.optional("random_draws", random_draws, "controls: the same pushes on random neurons of the same layers",
-               Range{0, 99});
+    v.optional(
+        "random_draws", random_draws,
+        "controls: the same pushes on random neurons of the same layers; none, with a warning, where a layer has "
+        "too few",
+        Range{0, 99});
+    v.optional("shuffled_draws", shuffled_draws,
+               "controls: the same neurons with their pushes dealt anew in every layer", Range{0, 99});
     v.optional("strengths", strengths, "alphas tried on the validate split; []: those of the experiment", kNotNegative);
     v.optional("scope", scope, "tokens steered: generated, first (the first `steps` of them) or all");
     v.optional("steps", steps, "scope 'first': how many", kNotNegative);

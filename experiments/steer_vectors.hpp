@@ -1,33 +1,39 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/experiment.hpp"
 #include "experiments/steer.hpp"
 #include "framework/intervene/steering.hpp"
+#include "framework/steer/steering_file.hpp"
 
 namespace neurosweep {
 
-/// Words in the `op` of planned members.
-inline constexpr const char* kPushOp = "push";
-inline constexpr const char* kPullOp = "pull";
+/// A variant of the study, with its steering file when it names one.
+struct DeclaredVariant {
+  SteerVariant keys;
+  std::optional<SteeringFile> file;
+};
 
-/// A variant of a steer experiment, or one of its random controls, for a model and task.
+/// One thing to try for a model and task: a direction of the variant, or one of its controls.
 struct PlannedVariant {
   std::string name;
-  const SteerVariant* keys = nullptr;
+  std::string direction_task;  ///< whose direction; '' from a file
   std::vector<SetMemberRow> members;
 };
 
-/// Name of the i-th random control of a variant.
-std::string random_variant(const std::string& variant, std::size_t i);
-
-/// The neurons of a variant and of its random controls, read from what its `from` experiment has stored.
+/// Everything that a variant tries, read from its file or from what its `from` experiment has stored.
+///   tasks    of the experiment, for `across`
 ///   returns  empty when there is no direction for the model and task
+///   throws   Error{input}: a layer with too few neurons for a random control
 std::vector<PlannedVariant> plan_variant(const Catalog& catalog, const Database& db, const std::string& experiment,
-                                         const SteerVariant& variant, const std::string& model,
-                                         const std::string& task);
+                                         const DeclaredVariant& variant, const std::string& model,
+                                         const std::string& task, const std::vector<std::string>& tasks);
+
+/// How many directions a variant tries on each task; controls multiply it.
+std::int64_t count_planned(const SteerVariant& variant, std::size_t n_tasks);
 
 /// How much of its strength a gated variant spends on each item; nothing for one without a gate.
 ///   throws  Error{input} when an item has no prediction
@@ -35,7 +41,8 @@ std::vector<SteerGateRow> plan_gates(const Database& db, const SteerVariant& var
                                      const std::string& model, const std::string& task,
                                      const std::vector<TaskItem>& items);
 
-/// The steering vector of planned members.
+/// The steering vector of planned members, or of a pattern.
 SteeringVector steering_vector(const std::vector<SetMemberRow>& members);
+SteeringVector steering_vector(const SteeringPattern& pattern);
 
 }  // namespace neurosweep

@@ -54,20 +54,8 @@ class SuppressExperiment final : public Experiment {
   }
 
   Forecast forecast(const Catalog& catalog) const override {
-    Forecast forecast;
-    forecast.upper_bound = true;
-    forecast.slots = keys_.slots;
-    forecast.unit_sequences = keys_.items_per_unit * n_arms();
-    for (const auto& name : keys_.selection.models) {
-      auto& work = forecast.by_model[name];
-      for (const auto& task : keys_.selection.tasks) {
-        for (const auto& ids : item_blocks(keys_.selection.chosen(catalog, task), keys_.items_per_unit)) {
-          forecast.result_bytes += add_set_arm_work(work, catalog, catalog.model(name), catalog.task(task), ids,
-                                                    n_arms(), {keys_.max_new_tokens, keys_.slots});
-        }
-      }
-    }
-    return forecast;
+    return forecast_set_arms(catalog, keys_.selection, keys_.items_per_unit, n_arms(),
+                             {keys_.max_new_tokens, keys_.slots});
   }
 
  private:

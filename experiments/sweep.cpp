@@ -87,7 +87,7 @@ class SweepExperiment final : public Experiment {
 
  private:
   /// Adds an item's units to a forecast.
-  void add_item(Forecast::Work& work, const ReferenceText& text, std::int64_t arms) const;
+  void add_item(Forecast::Work& work, const ReferenceText& text, std::int64_t reply, std::int64_t arms) const;
 
   void add_arms(Plan& plan, const Catalog& catalog, const std::string& model, const Database& so_far) const {
     const ArchSpec& arch = catalog.model(model).arch;
@@ -151,7 +151,8 @@ Forecast SweepExperiment::forecast(const Catalog& catalog) const {
     auto& work = forecast.by_model[name];
     for (const auto& task : keys_.selection.tasks) {
       for (const auto& item : keys_.selection.chosen(catalog, task)) {
-        add_item(work, catalog.reference(model, catalog.task(task), item), arms);
+        const TaskEntry& entry = catalog.task(task);
+        add_item(work, catalog.reference(model, entry, item), entry.spec.reply_tokens, arms);
         forecast.result_bytes += 4.0 * static_cast<double>(arms) * (keys_.accuracy ? 3 : 2);
       }
     }
@@ -159,20 +160,17 @@ Forecast SweepExperiment::forecast(const Catalog& catalog) const {
   return forecast;
 }
 
-void SweepExperiment::add_item(Forecast::Work& work, const ReferenceText& text, std::int64_t arms) const {
-  const auto fed = static_cast<std::int64_t>(text.tokens.size()) - 1;
-  const std::int64_t reply = std::min(fed + 1 - text.prompt_length, keys_.max_new_tokens);
+void SweepExperiment::add_item(Forecast::Work& work, const ReferenceText& text, std::int64_t reply,
+                               std::int64_t arms) const {
+  const auto fed = static_cast<double>(text.tokens.size() - 1);
   work.add_example(text);
   for (std::int64_t first = 0; first < arms; first += keys_.arms_per_unit) {
     const std::int64_t n = std::min(keys_.arms_per_unit, arms - first);
     work.units += 1;
-    work.forwards += (n + 1) * (keys_.accuracy ? 2 : 1);
-    work.forward_tokens += static_cast<double>(fed);
-    work.sweep_tokens += static_cast<double>(n * fed);
-    if (!keys_.accuracy) continue;
-    work.prompt_tokens += static_cast<double>((n + 1) * text.prompt_length);
-    work.generated_tokens += static_cast<double>((n + 1) * reply);
-    work.decode_steps += decode_steps(std::vector<std::int64_t>(static_cast<std::size_t>(n + 1), reply), keys_.rows);
+    work.forwards += n + 1;
+    work.forward_tokens += fed;
+    work.sweep_tokens += static_cast<double>(n) * fed;
+    if (keys_.accuracy) work.add_decoding({text}, {n + 1, keys_.max_new_tokens, keys_.rows, reply});
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "experiments/planned_edits.hpp"
 #include "framework/base/error.hpp"
 #include "framework/intervene/neuron_last.hpp"
 #include "framework/intervene/trajectory.hpp"
@@ -45,9 +46,7 @@ class TraceExperiment final : public Experiment {
     for (const auto& id : unit.items) items.push_back({&bench.catalog().task(unit.task).item(id), {}, 0});
     while (run_wave(bench, unit, items)) continue;
     UnitRows result;
-    for (TriedItem& item : items) {
-      for (TriedAttempt& attempt : item.attempts) add_attempt(result, std::move(attempt));
-    }
+    for (TriedItem& item : items) add_attempts(result, unit, std::move(item));
     return result;
   }
 
@@ -77,7 +76,7 @@ class TraceExperiment final : public Experiment {
  private:
   /// One attempt with what was kept of it.
   struct TriedAttempt {
-    TraceRow row;
+    std::uint64_t seed;
     Attempt attempt;
     std::vector<float> last;  ///< [L * M], or empty
     TraceGeometry geometry;
@@ -107,11 +106,11 @@ class TraceExperiment final : public Experiment {
     for (TriedItem& tried : items) {
       for (std::int64_t left = wanted(tried); left > 0; --left) {
         places.emplace_back(&tried, tried.attempts.size());
-        TraceRow row =
-            trace_row(bench.catalog().study(), unit, tried.item->id, static_cast<std::int64_t>(tried.attempts.size()));
-        const auto seed = static_cast<std::uint64_t>(row.seed);
+        const auto seed = static_cast<std::uint64_t>(content_seed(
+            bench.catalog().study(),
+            fmt::format("{}|{}|{}|{}|{}", keys_.name, unit.model, unit.task, tried.item->id, tried.attempts.size())));
         requests.push_back({task.prompt.fill(tried.item->fields), tried.item->answer, seed, {}});
-        tried.attempts.push_back({std::move(row), {}, {}, {}});
+        tried.attempts.push_back({seed, {}, {}, {}});
       }
     }
     if (requests.empty()) return false;
@@ -138,31 +137,9 @@ class TraceExperiment final : public Experiment {
 
   void add_unit(Forecast::Work& work, const Catalog& catalog, const ModelEntry& model, const TaskEntry& task,
                 const std::vector<std::string>& ids) const {
-    std::vector<std::int64_t> lengths;
-    for (const auto& id : ids) {
-      const auto text = catalog.reference(model, task, task.item(id));
-      const auto reply = static_cast<std::int64_t>(text.tokens.size()) - text.prompt_length;
-      lengths.insert(lengths.end(), static_cast<std::size_t>(keys_.attempts), std::min(reply, keys_.max_new_tokens));
-      work.prompt_tokens += static_cast<double>(keys_.attempts * text.prompt_length);
-      work.generated_tokens += static_cast<double>(keys_.attempts * lengths.back());
-      work.add_example(text);
-    }
     work.units += 1;
-    work.forwards += static_cast<std::int64_t>(lengths.size());
-    work.decode_steps += decode_steps(lengths, keys_.slots);
-  }
-
-  TraceRow trace_row(const StudySpec& study, const WorkUnit& unit, const std::string& item,
-                     std::int64_t attempt) const {
-    TraceRow row;
-    row.model = unit.model;
-    row.task = unit.task;
-    row.item = item;
-    row.attempt = attempt;
-    row.seed = content_seed(study, fmt::format("{}|{}|{}|{}|{}", keys_.name, unit.model, unit.task, item, attempt));
-    row.temperature = keys_.temperature;
-    row.top_p = keys_.top_p;
-    return row;
+    work.add_decoding(catalog.references(model, task, ids),
+                      {keys_.attempts, keys_.max_new_tokens, keys_.slots, task.spec.reply_tokens});
   }
 
   static std::vector<float> values_of(const at::Tensor& x) {
@@ -170,22 +147,17 @@ class TraceExperiment final : public Experiment {
     return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
   }
 
-  static void add_attempt(UnitRows& rows, TriedAttempt tried) {
-    TraceRow& row = tried.row;
-    Attempt& attempt = tried.attempt;
-    row.n_prompt_tokens = attempt.n_prompt_tokens;
-    row.n_tokens = attempt.n_tokens;
-    row.finish = attempt.finish;
-    row.completion = attempt.completion;
-    row.answer = attempt.answer;
-    row.correct = attempt.correct ? 1 : 0;
-    row.logprob = attempt.logprob;
-    rows.add(std::move(row));
-    const auto n = static_cast<std::int64_t>(attempt.means.size());
-    if (n > 0) rows.add(ActivationMeanRow{0, 0, 0, n, attempt.n_mean_tokens, 0, std::move(attempt.means)});
-    if (!tried.last.empty()) rows.add(ActivationLastRow{0, 0, 0, n, 0, std::move(tried.last)});
-    const auto& [n_tokens, magnitude, angle] = tried.geometry;
-    if (n_tokens > 0) rows.add(TraceGeometryRow{0, 0, 0, n_tokens, magnitude, angle});
+  void add_attempts(UnitRows& rows, const WorkUnit& unit, TriedItem item) const {
+    for (std::size_t i = 0; i < item.attempts.size(); ++i) {
+      auto& [seed, attempt, last, geometry] = item.attempts[i];
+      rows.add(unit_trace(unit, item.item->id, static_cast<std::int64_t>(i), seed, {keys_.temperature, keys_.top_p},
+                          attempt));
+      const auto n = static_cast<std::int64_t>(attempt.means.size());
+      if (n > 0) rows.add(ActivationMeanRow{0, 0, 0, n, attempt.n_mean_tokens, 0, std::move(attempt.means)});
+      if (!last.empty()) rows.add(ActivationLastRow{0, 0, 0, n, 0, std::move(last)});
+      const auto& [n_tokens, magnitude, angle] = geometry;
+      if (n_tokens > 0) rows.add(TraceGeometryRow{0, 0, 0, n_tokens, magnitude, angle});
+    }
   }
 
   TraceSpec keys_;

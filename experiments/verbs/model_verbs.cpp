@@ -7,12 +7,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include "experiments/catalog.hpp"
+#include "experiments/steer_vectors.hpp"
 #include "experiments/verbs/json_lines.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/config/cli.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/generate.hpp"
+#include "framework/model/weights.hpp"
 
 namespace neurosweep {
 
@@ -34,6 +36,34 @@ struct ModelOptions {
     if (threads < 1) throw input_error("--threads must be at least 1, found {}", threads);
     at::set_num_threads(static_cast<int>(threads));
     return load_decoder(model, {parse_dtype(dtype, {"--dtype", 0, 0}), at::kCPU});
+  }
+};
+
+/// How `generate` steers.
+struct SteerOptions {
+  std::string file, scope = "generated", doubt;
+  double strength = 1, cap = 0, full_doubt = 1;
+  std::int64_t steps = 0;
+
+  void add_to(CommandLine& line) {
+    line.option("steer", file, "steering file (neurosweep export) by which every line is steered");
+    line.option("strength", strength, "of steering (default 1)");
+    line.option("scope", scope, "tokens steered: generated (default), first (the first --steps of them) or all");
+    line.option("steps", steps, "scope 'first': how many");
+    line.option("cap", cap, "largest change of an activation (default 0: none)");
+    line.option("doubt", doubt, "strength follows the model's doubt: entropy or margin (default: it does not)");
+    line.option("full-doubt", full_doubt, "doubt from which on the whole strength acts (default 1)");
+  }
+  /// Steering of sequences 0 .. n - 1, or none without a file.
+  std::optional<Steering> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n) const {
+    if (file.empty()) return std::nullopt;
+    const SteeringFile steering = read_steering_file(file);
+    check_steering_model(steering, file, model.model, hash_checkpoint(model.model));
+    const auto vector = std::make_shared<SteeringVector>(steering_vector(steering.pattern));
+    const SteerPolicy policy{strength, steer_scope(scope), steps, cap, doubt_kind(doubt), full_doubt};
+    std::vector<SteerOrder> orders;
+    for (std::size_t i = 0; i < n; ++i) orders.push_back({static_cast<std::int64_t>(i), vector, policy});
+    return Steering(orders, arch);
   }
 };
 
@@ -86,8 +116,11 @@ int run_generate(const std::vector<std::string>& words) {
       "generate --model DIR --max-new-tokens N < PROMPTS.jsonl",
       "Continues prompts. Reads {\"id\",\"tokens\":[...]} or {\"id\",\"text\"} lines; writes\n"
       "{\"id\",\"tokens\":[new ones],\"text\"} lines in the same order.",
-      "  echo '{\"id\":1,\"text\":\"...\"}' | neurosweep generate --model experiments/models/reasoner-small");
+      "  echo '{\"id\":1,\"text\":\"...\"}' | neurosweep generate --model experiments/models/reasoner-small\n"
+      "  neurosweep generate --model DIR --steer steer.json --strength 0.5 < PROMPTS.jsonl");
   options.add_to(line);
+  SteerOptions steer;
+  steer.add_to(line);
   line.option("max-new-tokens", max_new_tokens, "longest continuation (default 64)");
   line.option("temperature", sampling.temperature, "of sampling (default 0: greedy)");
   line.option("top-p", sampling.top_p, "share of probability that is sampled from (default 1)");
@@ -102,7 +135,9 @@ int run_generate(const std::vector<std::string>& words) {
     const std::string content = fmt::format("generate|{}|{}", i, json_text(lines[i].id));
     requests.push_back({lines[i].tokens, derive_seed(static_cast<std::uint64_t>(seed), content), max_new_tokens});
   }
-  const auto generations = generate(decoder, requests, sampling, slots);
+  auto steering = steer.make(options, decoder.arch(), lines.size());
+  const auto generations = generate(decoder, requests, sampling, slots, steering ? &*steering : nullptr);
+  if (steering) steering->check_applied();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     Json out = {{"id", lines[i].id}, {"tokens", generations[i].tokens}};
     if (tokenizer) out["text"] = tokenizer->decode(generations[i].tokens, SkipSpecialTokens::yes);

@@ -64,6 +64,7 @@ struct TaskSpec {
   std::string python = "/usr/bin/python3";
   double time_limit = 10;
   std::string memory_limit = "1GiB";
+  std::int64_t reply_tokens = 0;
   std::string id_field = "id";
   std::string question_field = "question";
   std::string answer_field = "answer";
@@ -92,6 +93,9 @@ struct TaskSpec {
     v.optional("python", python, "grader 'code': the interpreter");
     v.optional("time_limit", time_limit, "grader 'code': seconds for one completion and its tests", Range{0.1, 3600});
     v.optional("memory_limit", memory_limit, "grader 'code': address space of each process, like \"1GiB\"");
+    v.optional("reply_tokens", reply_tokens,
+               "tokens of a typical reply, by which `plan` reckons; 0: as many as the correct completion has",
+               kNotNegative);
     v.optional("id_field", id_field, "field with the item's name; \"\": its line number");
     v.optional("question_field", question_field, "field with the question");
     v.optional("answer_field", answer_field, "field with the correct answer");

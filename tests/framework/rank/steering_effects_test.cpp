@@ -40,7 +40,7 @@ class SteeringEffects : public ::testing::Test {
   }
 
   static SteerArmRow arm(std::int64_t round_id, const std::string& task, double strength) {
-    return {round_id, "tiny", task, fmt::format("push@{}", strength), "push", strength, 3};
+    return {round_id, "tiny", task, fmt::format("push@{}", strength), "push", strength, 3, "push", task};
   }
 
   /// Items with the given answers without and with steering.
@@ -66,9 +66,9 @@ TEST_F(SteeringEffects, TakeTheBestStrengthOfTheValidateStageAndTheSmallerOfEqua
   answer(outcomes, "add", "push@1", 0, 10, false, false);
   add_round(0, {arm(0, "add", 0.1), arm(0, "add", 0.5), arm(0, "add", 1)}, outcomes);
 
-  EXPECT_EQ(best_strength(store_.db(), "steer", "tiny", {"add"}, "push"), 0.1);
+  EXPECT_EQ(ValidatedStrengths(store_.db(), "steer").best("tiny", {"add"}, "push"), 0.1);
   expect_error(ErrorKind::input, HasSubstr("never validated"),
-               [&] { best_strength(store_.db(), "steer", "tiny", {"sort"}, "push"); });
+               [&] { ValidatedStrengths(store_.db(), "steer").best("tiny", {"sort"}, "push"); });
 }
 
 TEST_F(SteeringEffects, CountFixedAndBrokenItemsAndPoolTheTasksAtTheirOwnStrengths) {
