@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "cluster/progress.hpp"
+#include "experiments/verbs/submit_verb.hpp"
 #include "experiments/verbs/verb.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
@@ -226,6 +227,7 @@ constexpr Verb kVerbs[] = {
     {"export", "a direction or template as a steering file", run_export},
     {"status", "how far a study is", run_status},
     {"verify", "check a store and print its content hash", run_verify},
+    {"submit", "run a study under SLURM until it is complete", run_submit},
 };
 
 }  // namespace
