@@ -21,10 +21,16 @@ std::string plain_latex(std::string_view latex);
 /// part by part as tuples, intervals, matrices, or in any order as sets, lists, unions and "a \pm b"; "x=5" and "5".
 bool same_latex(std::string_view a, std::string_view b);
 
-/// The letter of a multiple-choice answer, upper case, or nothing. In this order: the last "answer is X", "answer: X",
-/// "option X" or "choice X" and the last "(X)", each A to Z; the last capital X on its own, A to J (not "I", nor an "A"
-/// that a noun follows).
+/// The letter of a multiple-choice answer, upper case, or nothing. In this order: the last of "answer is X",
+/// "answer: X", "option X", "choice X", "X is the right answer" and a line "X"; the last "(X)"; the last capital X on
+/// its own, A to J (not "I", nor an "A" that a noun follows).
 std::optional<char> last_choice(std::string_view text);
+
+/// A completion up to a new "Q:" or "Question:" line.
+std::string_view own_reply(std::string_view completion);
+
+/// The last line that is not blank, or "".
+std::string_view last_line(std::string_view text);
 
 /// What a completion states as its answer: the rest of the sentence or line behind the last "answer is" or "answer:",
 /// else its last \boxed{}, else its last line. Nothing behind a new "Q:" or "Question:" line counts.

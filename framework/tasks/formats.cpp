@@ -4,6 +4,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/tasks/answers.hpp"
+#include "framework/tasks/choice.hpp"
 #include "framework/tasks/completion_code.hpp"
 #include "framework/tasks/record_fields.hpp"
 
@@ -89,18 +90,17 @@ FormattedItem map_asdiv(const TaskRecord& record, const FieldNames&) {
   return {name_of(record, {"idx"}), question, answer, "", {}};
 }
 
-// The options as "(A) one\n(B) two", and the right one for the grader as "(B) two".
+// The options as "(A) one\n(B) two", for the grader behind the right letter.
 FormattedItem choice_item(const TaskRecord& record, std::string question, std::vector<std::string> options,
                           std::size_t right) {
   if (right >= options.size()) {
     throw input_error("{}: the answer is option {}, but there are {}", record.place, right + 1, options.size());
   }
-  for (std::size_t i = 0; i < options.size(); ++i) {
-    options[i] = fmt::format("({}) {}", static_cast<char>('A' + i), trimmed(options[i]));
-  }
-  FormattedItem item{
-      name_of(record, {"id"}), std::move(question), std::string(1, static_cast<char>('A' + right)), options[right], {}};
-  item.fields["choices"] = fmt::format("{}", fmt::join(options, "\n"));
+  for (std::string& option : options) option = trimmed(option);
+  const char letter = static_cast<char>('A' + right);
+  const std::string expected = choice_text({letter, std::move(options)});
+  FormattedItem item{name_of(record, {"id"}), std::move(question), std::string(1, letter), expected, {}};
+  item.fields["choices"] = expected.substr(expected.find('\n') + 1);
   return item;
 }
 

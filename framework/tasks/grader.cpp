@@ -7,6 +7,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/tasks/answers.hpp"
+#include "framework/tasks/choice_grader.hpp"
 #include "framework/tasks/code_grader.hpp"
 #include "framework/tasks/number.hpp"
 
@@ -100,38 +101,6 @@ class Boxed : public Grader {
   static std::string wanted(std::string_view expected) { return last_boxed(expected).value_or(std::string(expected)); }
 };
 
-class Choice : public Grader {
- public:
-  Grade grade(std::string_view completion, std::string_view expected) const override {
-    const char wanted = need(expected);
-    if (const auto found = last_choice(completion)) return {*found == wanted, std::string(1, *found)};
-    const std::string option = option_text(expected);
-    if (option.empty()) return {};
-    for (const std::string& answer : stated_answers(completion)) {
-      if (same_text(answer, option) || same_latex(answer, option)) return {true, answer};
-    }
-    const auto number = last_number(completion);
-    if (!number) return {};
-    const auto wanted_number = whole_number(plain_latex(option));
-    return {wanted_number && same_number(*number, *wanted_number), to_text(*number)};
-  }
-  void check(std::string_view expected) const override { need(expected); }
-
- private:
-  // "(B) the text" begins with its letter.
-  static bool has_option(std::string_view expected) {
-    return expected.size() > 3 && expected[0] == '(' && expected.substr(2, 2) == ") ";
-  }
-  static std::string option_text(std::string_view expected) {
-    return has_option(expected) ? trim(expected.substr(4)) : "";
-  }
-  static char need(std::string_view expected) {
-    const auto wanted = last_choice(has_option(expected) ? expected.substr(0, 3) : expected);
-    if (!wanted) throw input_error("grader choice: the expected answer '{}' has no letter", expected);
-    return *wanted;
-  }
-};
-
 class Stated : public Grader {
  public:
   Grade grade(std::string_view completion, std::string_view expected) const override {
@@ -181,9 +150,8 @@ constexpr GraderKind kGraders[] = {
     {"final_number", "the answer is the last number (behind '####' where it stands), compared by value",
      make_plain<FinalNumber>},
     {"boxed", "the answer is the last \\boxed{...}, compared as LaTeX or by value", make_plain<Boxed>},
-    {"choice",
-     "the answer is a letter: 'answer is B', '(B)' or 'B', the last one; or the right option's text or number",
-     make_plain<Choice>},
+    {"choice", "the answer is a letter: 'answer is B', '(B)' or 'B', the last one; or one option's text or value",
+     make_choice_grader},
     {"stated", "what the last 'answer is' states, else the last line: an '(X)', a number or text, as expected",
      make_plain<Stated>},
     {"code", "Python that must pass the item's tests, in a sandbox", make_code_grader},

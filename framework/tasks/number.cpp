@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+
+#include "framework/tasks/plain_signs.hpp"
 
 namespace neurosweep {
 namespace {
 
-constexpr std::string_view kUnicodeMinus = "\u2212";
+constexpr std::size_t kMostMixedDigits = 9;  ///< of each part of a mixed number
 constexpr int kMaxExponentDigits = 4;
 constexpr double kRelativeTolerance = 1e-12;
 
@@ -17,6 +20,10 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+bool is_plain_integer(const Number& number) {
+  return number.decimals.empty() && number.denominator.empty() && number.exponent == 0;
+}
+
 /// Reads one number from left to right.
 class NumberScanner {
  public:
@@ -24,6 +31,15 @@ class NumberScanner {
 
   // The number at `begin`, where a digit stands, or a point and a digit.
   Number scan() {
+    Number number = scan_simple();
+    scan_mixed(number);
+    return number;
+  }
+
+  std::size_t end() const { return at_; }
+
+ private:
+  Number scan_simple() {
     Number number;
     number.integer = scan_grouped();
     if (look(0) == '.' && is_digit(look(1))) {
@@ -38,9 +54,6 @@ class NumberScanner {
     return number;
   }
 
-  std::size_t end() const { return at_; }
-
- private:
   char look(std::size_t ahead) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
 
   std::string scan_digits() {
@@ -85,6 +98,23 @@ class NumberScanner {
     }
   }
 
+  // "4 1/3" as 13/3: behind an integer a space and a fraction below one.
+  void scan_mixed(Number& number) {
+    if (!is_plain_integer(number) || look(0) != ' ' || !is_digit(look(1))) return;
+    NumberScanner behind(text_, at_ + 1);
+    const Number part = behind.scan_simple();
+    if (part.denominator.empty() ||
+        std::max({number.integer.size(), part.integer.size(), part.denominator.size()}) > kMostMixedDigits) {
+      return;
+    }
+    const long long above = std::stoll(part.integer);
+    const long long below = std::stoll(part.denominator);
+    if (above >= below) return;
+    number.integer = std::to_string(std::stoll(number.integer) * below + above);
+    number.denominator = part.denominator;
+    at_ = behind.end();
+  }
+
   std::string_view text_;
   std::size_t begin_;
   std::size_t at_;
@@ -94,15 +124,15 @@ class NumberScanner {
 bool has_minus(std::string_view text, std::size_t begin) {
   std::string_view before = text.substr(0, begin);
   if (before.ends_with('$')) before.remove_suffix(1);
-  if (before.ends_with('-')) {
-    before.remove_suffix(1);
-  } else if (before.ends_with(kUnicodeMinus)) {
-    before.remove_suffix(kUnicodeMinus.size());
-  } else {
-    return false;
-  }
+  if (!before.ends_with('-')) return false;
+  before.remove_suffix(1);
   const char last = before.empty() ? ' ' : before.back();
   return !is_digit(last) && !is_letter(last) && last != ')' && last != ']' && last != '}';
+}
+
+bool starts_number(std::string_view text, std::size_t at) {
+  if (at < text.size() && is_digit(text[at])) return true;
+  return at + 1 < text.size() && text[at] == '.' && is_digit(text[at + 1]);
 }
 
 std::string_view trim(std::string_view text) {
@@ -112,8 +142,8 @@ std::string_view trim(std::string_view text) {
 }
 
 long double value_of(const Number& number) {
-  long double value = std::stold(number.integer + "." + number.decimals + "0");
-  if (!number.denominator.empty()) value /= std::stold(number.denominator);
+  long double value = std::strtold((number.integer + "." + number.decimals).c_str(), nullptr);
+  if (!number.denominator.empty()) value /= std::strtold(number.denominator.c_str(), nullptr);
   value *= std::pow(10.0L, number.exponent);
   return number.negative ? -value : value;
 }
@@ -127,28 +157,43 @@ bool is_zero(const Number& number) {
 
 }  // namespace
 
-std::optional<Number> last_number(std::string_view text) {
-  std::optional<Number> last;
+bool is_denied(std::string_view text, const NumberInText& found) {
+  std::string_view before = text.substr(0, found.begin);
+  while (!before.empty() && std::string_view("$-(* ").find(before.back()) != std::string_view::npos)
+    before.remove_suffix(1);
+  return before.ends_with(" not");
+}
+
+std::vector<NumberInText> numbers_in(std::string_view text) {
+  std::vector<NumberInText> numbers;
   for (std::size_t at = 0; at < text.size();) {
-    const bool starts = is_digit(text[at]) || (text[at] == '.' && at + 1 < text.size() && is_digit(text[at + 1]));
-    if (!starts) {
+    if (!starts_number(text, at)) {
       ++at;
       continue;
     }
     NumberScanner scanner(text, at);
-    last = scanner.scan();
-    last->negative = has_minus(text, at);
+    Number number = scanner.scan();
+    number.negative = has_minus(text, at);
+    numbers.push_back({std::move(number), at, scanner.end()});
     at = scanner.end();
   }
-  return last;
+  return numbers;
+}
+
+std::optional<Number> last_number(std::string_view text) {
+  const std::string plain = plain_signs(text);
+  auto numbers = numbers_in(plain);
+  while (!numbers.empty() && is_denied(plain, numbers.back())) numbers.pop_back();
+  if (numbers.empty()) return std::nullopt;
+  return std::move(numbers.back().number);
 }
 
 std::optional<Number> whole_number(std::string_view text) {
-  std::string_view rest = trim(text);
-  const bool negative = rest.starts_with('-') || rest.starts_with(kUnicodeMinus);
-  if (negative) rest.remove_prefix(rest[0] == '-' ? 1 : kUnicodeMinus.size());
-  const bool starts = !rest.empty() && (is_digit(rest[0]) || (rest[0] == '.' && rest.size() > 1 && is_digit(rest[1])));
-  if (!starts) return std::nullopt;
+  const std::string plain = plain_signs(text);
+  std::string_view rest = trim(plain);
+  const bool negative = rest.starts_with('-');
+  if (negative) rest.remove_prefix(1);
+  if (!starts_number(rest, 0)) return std::nullopt;
   NumberScanner scanner(rest, 0);
   Number number = scanner.scan();
   number.negative = negative;
@@ -163,6 +208,7 @@ bool same_number(const Number& a, const Number& b) {
   }
   const long double x = value_of(a);
   const long double y = value_of(b);
+  if (!std::isfinite(x) || !std::isfinite(y)) return false;
   return std::abs(x - y) <= kRelativeTolerance * std::max(std::abs(x), std::abs(y));
 }
 

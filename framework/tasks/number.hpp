@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neurosweep {
 
@@ -15,8 +16,21 @@ struct Number {
   int exponent = 0;         ///< power of ten
 };
 
-/// The last number of a text, or nothing. "1,234.50", "-3", "$5", "3/4" and "1e-5" are numbers; the minus of "5-3" is
-/// not a sign, and a full stop behind a number ends the sentence.
+/// A number and where its digits stand.
+struct NumberInText {
+  Number number;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// The numbers of a text in ASCII (see plain_signs), in order. "1,234.50", "-3", "$5", "3/4", "1e-5" and the mixed
+/// "4 1/3" are numbers; the minus of "5-3" is not a sign, and a full stop behind a number ends the sentence.
+std::vector<NumberInText> numbers_in(std::string_view text);
+
+/// Whether "not" stands before a number, as before 5 in "6, not 5".
+bool is_denied(std::string_view text, const NumberInText& found);
+
+/// The last number of a text that is not denied, or nothing.
 std::optional<Number> last_number(std::string_view text);
 
 /// The number that a text consists of, white space aside, or nothing.

@@ -7,7 +7,7 @@
 namespace neurosweep {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNextQuestion = {"\nQ:", "\nQuestion:", "\n\nQ:"};
+constexpr std::array<std::string_view, 2> kNextQuestion = {"\nQ:", "\nQuestion:"};
 constexpr std::array<std::string_view, 4> kStatements = {"answer is:", "answer is", "answer:", "answer :"};
 constexpr std::string_view kAround = " \t\r\n.,;!\"'*`$";
 
@@ -37,17 +37,19 @@ std::size_t behind_statement(std::string_view text) {
   return behind;
 }
 
-std::string_view last_line(std::string_view text) {
-  const auto end = text.find_last_not_of(" \t\r\n");
-  if (end == std::string_view::npos) return {};
-  const auto before = text.rfind('\n', end);
-  const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
-  return text.substr(begin, end + 1 - begin);
+// The point of ".5" stays.
+std::string_view without_signs(std::string_view text) {
+  const auto first = text.find_first_not_of(kAround);
+  if (first == std::string_view::npos) return {};
+  const bool point = first > 0 && text[first - 1] == '.' && std::isdigit(static_cast<unsigned char>(text[first])) != 0;
+  const std::size_t begin = point ? first - 1 : first;
+  return text.substr(begin, text.find_last_not_of(kAround) - begin + 1);
 }
 
 std::string plain_text(std::string_view text) {
   std::string plain;
-  for (const char c : lower(stripped(text, kAround))) {
+  const std::string_view bare = without_signs(text);
+  for (const char c : lower(bare)) {
     const bool space = std::isspace(static_cast<unsigned char>(c)) != 0;
     if (!space) {
       plain += c;
@@ -63,10 +65,22 @@ std::string plain_text(std::string_view text) {
 
 }  // namespace
 
+std::string_view own_reply(std::string_view completion) {
+  const auto begin = std::min(completion.find_first_not_of(" \t\r\n"), completion.size());
+  for (const std::string_view next : kNextQuestion) completion = completion.substr(0, completion.find(next, begin));
+  return completion;
+}
+
+std::string_view last_line(std::string_view text) {
+  const auto end = text.find_last_not_of(" \t\r\n");
+  if (end == std::string_view::npos) return {};
+  const auto before = text.rfind('\n', end);
+  const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  return text.substr(begin, end + 1 - begin);
+}
+
 std::vector<std::string> stated_answers(std::string_view completion) {
-  std::string_view text = completion;
-  const auto begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  for (const std::string_view next : kNextQuestion) text = text.substr(0, text.find(next, begin));
+  std::string_view text = own_reply(completion);
   if (const auto behind = behind_statement(text); behind != std::string_view::npos) {
     const auto from = text.find_first_not_of(" \t\r\n", behind);
     text = from == std::string_view::npos ? std::string_view() : text.substr(from, text.find('\n', from) - from);

@@ -11,13 +11,11 @@
 #include "framework/tasks/grader.hpp"
 #include "framework/tasks/task.hpp"
 #include "framework/text/prompt_template.hpp"
+#include "tests/framework/tasks/published.hpp"
 #include "tests/framework/tasks/sandbox_here.hpp"
-#include "tests/support/temp_dir.hpp"
 
 namespace neurosweep {
 namespace {
-
-constexpr double kAgreement = 0.995;  ///< share of published answers that must grade as right
 
 /// A published file, and how a model that answers as published would put an item's answer.
 struct Benchmark {
@@ -77,12 +75,6 @@ const std::vector<Benchmark> kBenchmarks = {
     {"prosqa_test", "prosqa", "prosqa/prosqa_test.json", 500, {"{solution}\n{answer}", "So the answer is: {answer}"}},
     {"prosqa_valid", "prosqa", "prosqa/prosqa_valid.json", 300, {"{solution}\n{answer}", "So the answer is: {answer}"}},
 };
-
-std::vector<TaskItem> published(const std::string& format, const std::string& path) {
-  const auto folder = testing::shared_path("data/bench");
-  if (!folder) return {};
-  return read_task((*folder / path).string(), {"id", "question", "answer", "split", format});
-}
 
 class Agreement : public ::testing::TestWithParam<Benchmark> {};
 
@@ -210,24 +202,6 @@ TEST(Agreement, PublishedContestSolutionsAreRight) {
   fmt::print("aime24 solutions: {} of {} that box an answer\n", right, boxed);
   EXPECT_GE(boxed, 29u);
   EXPECT_EQ(right, boxed);
-}
-
-// Ten of the 508 rationales state no option, or another one.
-TEST(Agreement, RationalesThatStateAnOptionAreRight) {
-  std::size_t right = 0;
-  std::size_t all = 0;
-
-  for (const char* path : {"aqua/dev.json", "aqua/test.json"}) {
-    const auto items = published("aqua", path);
-    if (items.empty()) GTEST_SKIP() << "no published files here";
-    const auto grader = make_grader("choice");
-    for (const TaskItem& item : items) right += grader->grade(item.fields.at("solution"), item.answer).correct;
-    all += items.size();
-  }
-
-  fmt::print("aqua rationales: {} of {}\n", right, all);
-  EXPECT_EQ(all, 508u);
-  EXPECT_GE(right, 498u);
 }
 
 }  // namespace

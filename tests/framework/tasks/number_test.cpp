@@ -51,6 +51,45 @@ TEST(Number, ReadsFractionsAndExponents) {
   EXPECT_EQ(last("3 eggs, 4e"), "4");
 }
 
+TEST(Number, ReadsMixedNumbers) {
+  EXPECT_EQ(last("= 4 1/3 km"), "13/3");
+  EXPECT_EQ(last("-2 1/2"), "-5/2");
+  EXPECT_EQ(last("9\u00bd"), "19/2");
+  EXPECT_EQ(last("steps 4 7/3"), "7/3");
+  EXPECT_EQ(last("2.5 1/3"), "1/3");
+  EXPECT_EQ(last("4 1/3/2020"), "2020");
+  EXPECT_TRUE(same("4 1/2", "4.5"));
+  EXPECT_FALSE(same("4 1/3", "1/3"));
+}
+
+TEST(Number, ReadsFullWidthDigitsAndMinusSigns) {
+  EXPECT_EQ(last("\uff11\uff12\uff0e\uff15"), "12.5");
+  EXPECT_EQ(last("it is \u20134"), "-4");
+  EXPECT_EQ(last("3\u20444"), "3/4");
+}
+
+TEST(Number, PassesOverOneThatIsDenied) {
+  EXPECT_EQ(last("6, not 5"), "6");
+  EXPECT_EQ(last("not 5 but 6"), "6");
+  EXPECT_EQ(last("6, not $-5."), "6");
+  EXPECT_EQ(last("it is not 5"), "none");
+}
+
+TEST(Number, ComparesNumbersBeyondFloatingPoint) {
+  const std::string huge(20000, '9');
+
+  EXPECT_TRUE(same(huge, huge));
+  EXPECT_FALSE(same(huge, "1/3"));
+  EXPECT_FALSE(same(huge + "/7", "1/3"));
+}
+
+TEST(Number, IsReadFromAMegabyteOfDigits) {
+  EXPECT_EQ(last(std::string(1 << 20, '7') + " is 8"), "8");
+  std::string many;
+  while (many.size() < (1U << 20)) many += "1 ";
+  EXPECT_EQ(last(many + "1/2"), "3/2");
+}
+
 TEST(Number, ComparesPlainDecimalsExactly) {
   EXPECT_TRUE(same("1,000.00", "1000"));
   EXPECT_TRUE(same("-0", "0"));

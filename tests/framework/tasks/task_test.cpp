@@ -120,7 +120,7 @@ TEST_F(TaskFile, ReadsPublishedFormatsWithTheirFieldsAndPlaces) {
            format);
 
   ASSERT_EQ(items.size(), 1u);
-  EXPECT_EQ(items[0].answer, "(B) 6");
+  EXPECT_EQ(items[0].answer, "(B)\n(A) 5\n(B) 6");
   EXPECT_EQ(items[0].fields.at("answer"), "B");
   EXPECT_EQ(items[0].fields.at("choices"), "(A) 5\n(B) 6");
   EXPECT_THAT(items[0].place, ::testing::EndsWith("task.jsonl:1"));
