@@ -148,9 +148,8 @@ std::string make_reduce_script(const SlurmJob& job) {
 }
 
 std::string submit_script(const std::string& path, const std::string& dependency) {
-  std::string command = "sbatch --parsable";
-  if (!dependency.empty()) command += " --dependency=" + shell_quoted(dependency);
-  command += " " + shell_quoted(path) + " 2>&1";
+  const std::string option = dependency.empty() ? "" : fmt::format("--dependency={} ", shell_quoted(dependency));
+  const std::string command = fmt::format("sbatch --parsable {}{} 2>&1", option, shell_quoted(path));
   std::FILE* pipe = ::popen(command.c_str(), "r");
   if (!pipe) throw error(ErrorKind::io, "sbatch cannot be run ({})", errno_text());
   std::string said;

@@ -1,0 +1,220 @@
+// slurm/sweep.sbatch under bash, with scripts of the test in the place of neurosweep and of SLURM's commands.
+#include <signal.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/run_program.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace neurosweep {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class SweepScript : public ::testing::Test {
+ protected:
+  SweepScript() {
+    for (const char* command : {"scontrol", "scancel", "srun", "mpirun"}) {
+      write_program(command, fmt::format("echo {} \"$@\" >> '{}'\n", command, dir_.file("calls")));
+    }
+    write_program("neurosweep", fmt::format("cd '{}'\ncase $1 in\n"
+                                            "  run) echo \"$@\" >> calls; . ./on_run ;;\n"
+                                            "  query) echo n; cat units ;;\nesac\n",
+                                            dir_.path().string()));
+    testing::write_file(dir_.file("calls"), "");
+    has_done(0);
+  }
+
+  /// What a start of the run does.
+  void on_run(const std::string& text) const { testing::write_file(dir_.file("on_run"), text + '\n'); }
+  void has_done(int units) const { testing::write_file(dir_.file("units"), std::to_string(units) + '\n'); }
+
+  /// Words that run the script with these variables as well.
+  std::vector<std::string> words(const std::vector<std::string>& variables = {}) const {
+    std::vector<std::string> all = {"env", "PATH=" + dir_.path().string() + ":/usr/bin:/bin", "SLURM_JOB_ID=7",
+                                    "SLURM_JOB_NODELIST=n1", "NEUROSWEEP_LAUNCHER=none"};
+    all.insert(all.end(), variables.begin(), variables.end());
+    for (const std::string& word :
+         {std::string("bash"), std::string(NS_SOURCE_DIR "/slurm/sweep.sbatch"), std::string("study.toml"),
+          dir_.file("store"), std::string("--set"), std::string("study.seed=2")}) {
+      all.push_back(word);
+    }
+    return all;
+  }
+
+  testing::ProgramResult start(const std::vector<std::string>& variables = {}) const {
+    return testing::run_program(words(variables));
+  }
+
+  std::string calls() const { return testing::read_file(dir_.file("calls")); }
+
+  void write_program(const std::string& name, const std::string& text) const {
+    testing::write_file(dir_.file(name), "#!/bin/bash\n" + text);
+    std::filesystem::permissions(dir_.file(name), std::filesystem::perms::owner_all);
+  }
+
+  /// Starts the script, waits until its run works, sends the signal to the script alone, and gives its status.
+  int signalled(int signal, const std::vector<std::string>& variables = {}) const {
+    testing::BackgroundProgram script(words(variables));
+    while (!std::filesystem::exists(dir_.file("working"))) {
+      if (script.finished_within(std::chrono::milliseconds(5))) return script.wait();
+    }
+    ::kill(script.pid(), signal);
+    return script.wait();
+  }
+
+  testing::TempDir dir_;
+};
+
+TEST_F(SweepScript, RunsTheStudyWithItsSettings) {
+  on_run("exit 0");
+
+  const auto result = start();
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(calls(), "run study.toml --store " + dir_.file("store") + " --set study.seed=2\n");
+}
+
+TEST_F(SweepScript, StartsRanksByTheLauncher) {
+  start({"NEUROSWEEP_LAUNCHER=srun", "SLURM_NTASKS=4", "SLURM_CPUS_PER_TASK=2"});
+  start({"NEUROSWEEP_LAUNCHER=mpirun", "SLURM_NTASKS=4"});
+
+  EXPECT_THAT(calls(), HasSubstr("srun --mpi=pmix --cpus-per-task=2 neurosweep run study.toml"));
+  EXPECT_THAT(calls(), HasSubstr("mpirun -n 4 --bind-to none neurosweep run study.toml"));
+}
+
+TEST_F(SweepScript, CheckpointedRunIsRequeued) {
+  on_run("echo 5 > units; exit 85");
+
+  const auto result = start();
+
+  EXPECT_THAT(calls(), HasSubstr("scontrol requeue 7\n"));
+  EXPECT_THAT(result.out, HasSubstr("5 units done; requeued"));
+}
+
+TEST_F(SweepScript, LostRanksAreRequeued) {
+  for (const int status : {6, 7, 134, 137, 139}) {
+    on_run(fmt::format("exit {}", status));
+    const auto result = start({fmt::format("SLURM_JOB_ID={}", status)});
+    EXPECT_THAT(calls(), HasSubstr(fmt::format("scontrol requeue {}\n", status)));
+    EXPECT_THAT(result.out, HasSubstr(fmt::format("lost (status {})", status)));
+  }
+}
+
+TEST_F(SweepScript, FailureThatAnotherStartWouldMeetAgainIsNotRequeued) {
+  for (const int status : {2, 4, 5, 70, 126, 127}) {
+    on_run(fmt::format("exit {}", status));
+    EXPECT_EQ(start().status, status);
+  }
+
+  EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
+}
+
+TEST_F(SweepScript, TwoStartsInARowWithoutAUnitEndTheJob) {
+  on_run("exit 85");
+
+  const auto first = start();
+  const auto second = start({"SLURM_RESTART_COUNT=1"});
+
+  EXPECT_THAT(first.out, HasSubstr("0 units done; requeued"));
+  EXPECT_EQ(second.status, 85);
+  EXPECT_THAT(second.err, HasSubstr("no unit was done in two starts in a row"));
+}
+
+TEST_F(SweepScript, StartThatDoesAUnitBeginsTheCountAnew) {
+  on_run("exit 85");
+  start();
+  on_run("echo 1 > units; exit 85");
+  start();
+  on_run("exit 85");
+
+  const auto result = start();
+
+  EXPECT_THAT(result.out, HasSubstr("1 units done; requeued"));
+}
+
+TEST_F(SweepScript, UnitsOfEarlierJobsAreNoProgressOfThisOne) {
+  has_done(40);
+  on_run("exit 85");
+
+  start();
+
+  EXPECT_EQ(start().status, 85);
+}
+
+TEST_F(SweepScript, RestartsAreBounded) {
+  on_run("echo 5 > units; exit 85");
+
+  const auto result = start({"SLURM_RESTART_COUNT=3", "NEUROSWEEP_MAX_RESTARTS=3"});
+
+  EXPECT_EQ(result.status, 85);
+  EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
+  EXPECT_THAT(result.err, HasSubstr("not complete after 3 restarts"));
+}
+
+TEST_F(SweepScript, SliceOfAnArrayLeavesTheRestToTheNext) {
+  on_run("echo 5 > units; exit 85");
+
+  const auto result = start({"SLURM_ARRAY_JOB_ID=6", "SLURM_ARRAY_TASK_ID=1"});
+
+  EXPECT_EQ(result.status, 85);
+  EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
+  EXPECT_THAT(calls(), Not(HasSubstr("scancel")));
+}
+
+TEST_F(SweepScript, CompleteSliceCancelsThoseThatWait) {
+  on_run("exit 0");
+
+  EXPECT_EQ(start({"SLURM_ARRAY_JOB_ID=6", "SLURM_ARRAY_TASK_ID=2"}).status, 0);
+
+  EXPECT_THAT(calls(), HasSubstr("scancel --state=PENDING 6\n"));
+}
+
+TEST_F(SweepScript, NearTimeLimitTheRunIsAskedToStopAndTheJobRequeued) {
+  on_run("trap 'echo 5 > units; exit 85' USR1; touch working; while :; do sleep 0.05; done");
+
+  signalled(SIGUSR1);
+
+  EXPECT_THAT(calls(), HasSubstr("scontrol requeue 7\n"));
+}
+
+TEST_F(SweepScript, RunThatDoesNotStopInTimeIsEndedAndRequeued) {
+  on_run("trap '' USR1; touch working; while :; do sleep 0.05; done");
+
+  signalled(SIGUSR1, {"NEUROSWEEP_NOTICE=2"});
+
+  EXPECT_THAT(calls(), HasSubstr("scontrol requeue 7\n"));
+}
+
+TEST_F(SweepScript, TimeLimitThatComesBeforeTheRanksStartRequeuesAtOnce) {
+  testing::write_file(dir_.file("environment"), "kill -USR1 $$");
+
+  start({"NEUROSWEEP_ENV=" + dir_.file("environment")});
+
+  EXPECT_EQ(calls(), "scontrol requeue 7\n");
+}
+
+TEST_F(SweepScript, CancelledJobStopsTheRunAndRequeuesNothing) {
+  on_run("trap 'echo stopped >> calls; exit 85' TERM; touch working; while :; do sleep 0.05; done");
+
+  EXPECT_EQ(signalled(SIGTERM), 143);
+
+  EXPECT_THAT(calls(), HasSubstr("stopped"));
+  EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
+}
+
+TEST_F(SweepScript, EnvironmentThatFailsEndsTheJob) {
+  testing::write_file(dir_.file("environment"), "false");
+
+  EXPECT_EQ(start({"NEUROSWEEP_ENV=" + dir_.file("environment")}).status, 2);
+
+  EXPECT_EQ(calls(), "");
+}
+
+}  // namespace
+}  // namespace neurosweep
