@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster/last_word.hpp"
 #include "framework/base/error.hpp"
 
 namespace neurosweep {
@@ -20,6 +21,7 @@ void set_if_first(std::atomic<int>& signal, int number) {
 }
 
 extern "C" void note_stop_signal(int number) {
+  leave_last_word(number);
   if (number == SIGINT && g_interrupts.fetch_add(1) > 0) _exit(128 + SIGINT);
   set_if_first(g_signal, number);
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cluster/comm.hpp"
+#include "cluster/last_word.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
 
@@ -54,8 +55,9 @@ void UnitWatchdog::watch() {
     }
     log_error("unit {} on rank {} takes longer than its deadline of {} s: the run ends; run it again to resume", *unit_,
               rank_, deadline_->count());
-    abort_other_ranks(exit_status::kMpi);
-    std::_Exit(exit_status::kMpi);
+    leave_last_word(LastWord::kHung);
+    abort_other_ranks(exit_status::kCheckpointed);
+    std::_Exit(exit_status::kCheckpointed);
   }
 }
 

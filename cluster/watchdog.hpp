@@ -9,7 +9,8 @@
 
 namespace neurosweep {
 
-/// Ends the run (status 6, every rank) when one unit takes longer than a deadline: a hung device never returns.
+/// Ends the run (status 85, every rank) when one unit takes longer than a deadline: a hung device never returns, and
+/// MPI cannot lose one rank, so the job starts again. The unit's LastWord says kHung.
 class UnitWatchdog {
  public:
   /// Without a deadline it does nothing.

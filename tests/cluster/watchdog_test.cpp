@@ -19,7 +19,7 @@ TEST(Watchdog, AUnitPastItsDeadlineEndsTheRunAndIsNamed) {
     std::this_thread::sleep_for(20s);
   };
 
-  EXPECT_EXIT(hang(), ::testing::ExitedWithCode(exit_status::kMpi), "unit 41 on rank 3 .* deadline of 0.05 s");
+  EXPECT_EXIT(hang(), ::testing::ExitedWithCode(exit_status::kCheckpointed), "unit 41 on rank 3 .* deadline of 0.05 s");
 }
 
 TEST(Watchdog, UnitsWithinTheirDeadlineAreLeftAlone) {
