@@ -23,6 +23,8 @@ namespace {
 constexpr std::string_view kLaunchPrefix = "launch-";
 constexpr std::string_view kShardPrefix = "shard-";
 constexpr std::string_view kShardSuffix = ".db";
+constexpr std::string_view kJournalPrefix = "rank-";
+constexpr std::string_view kJournalSuffix = ".now";
 
 // The number in "<prefix><number><suffix>".
 std::optional<int> number_in(std::string_view name, std::string_view prefix, std::string_view suffix) {
@@ -49,6 +51,21 @@ std::vector<std::pair<int, fs::path>> numbered_entries(const fs::path& folder, s
   return entries;
 }
 
+std::string rank_path(const std::string& dir, int launch, int rank, std::string_view prefix, std::string_view suffix) {
+  return (fs::path(dir) / fmt::format("{}{}", kLaunchPrefix, launch) / fmt::format("{}{}{}", prefix, rank, suffix))
+      .native();
+}
+
+std::vector<RankFile> list_rank_files(const std::string& dir, std::string_view prefix, std::string_view suffix) {
+  std::vector<RankFile> files;
+  for (const auto& [launch, folder] : numbered_entries(dir, kLaunchPrefix, "")) {
+    for (const auto& [rank, path] : numbered_entries(folder, prefix, suffix)) {
+      files.push_back({launch, rank, path.native(), (folder.filename() / path.filename()).native()});
+    }
+  }
+  return files;
+}
+
 }  // namespace
 
 std::string results_path(const std::string& dir) {
@@ -70,19 +87,19 @@ int claim_launch(const std::string& dir) {
 }
 
 std::string shard_path(const std::string& dir, int launch, int rank) {
-  return (fs::path(dir) / fmt::format("{}{}", kLaunchPrefix, launch) /
-          fmt::format("{}{}{}", kShardPrefix, rank, kShardSuffix))
-      .native();
+  return rank_path(dir, launch, rank, kShardPrefix, kShardSuffix);
 }
 
-std::vector<ShardFile> list_shards(const std::string& dir) {
-  std::vector<ShardFile> shards;
-  for (const auto& [launch, folder] : numbered_entries(dir, kLaunchPrefix, "")) {
-    for (const auto& [rank, path] : numbered_entries(folder, kShardPrefix, kShardSuffix)) {
-      shards.push_back({launch, rank, path.native(), (folder.filename() / path.filename()).native()});
-    }
-  }
-  return shards;
+std::string journal_path(const std::string& dir, int launch, int rank) {
+  return rank_path(dir, launch, rank, kJournalPrefix, kJournalSuffix);
+}
+
+std::vector<RankFile> list_shards(const std::string& dir) {
+  return list_rank_files(dir, kShardPrefix, kShardSuffix);
+}
+
+std::vector<RankFile> list_journals(const std::string& dir) {
+  return list_rank_files(dir, kJournalPrefix, kJournalSuffix);
 }
 
 bool on_network_file_system(const std::string& path) {

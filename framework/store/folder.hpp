@@ -15,8 +15,11 @@ int claim_launch(const std::string& dir);
 /// Path of the shard that a rank of a launch writes.
 std::string shard_path(const std::string& dir, int launch, int rank);
 
-/// A shard found in a store folder.
-struct ShardFile {
+/// Path of the journal in which a rank of a launch keeps the unit that it is at.
+std::string journal_path(const std::string& dir, int launch, int rank);
+
+/// A file of one rank found in a store folder.
+struct RankFile {
   int launch = 0;
   int rank = 0;
   std::string path;
@@ -24,7 +27,10 @@ struct ShardFile {
 };
 
 /// Shards of a store folder by launch, then rank.
-std::vector<ShardFile> list_shards(const std::string& dir);
+std::vector<RankFile> list_shards(const std::string& dir);
+
+/// Journals of a store folder by launch, then rank.
+std::vector<RankFile> list_journals(const std::string& dir);
 
 /// Whether a path lies on a file system that is shared over a network, where SQLite's WAL does not work.
 bool on_network_file_system(const std::string& path);

@@ -10,7 +10,7 @@ int read_version(const Connection& connection) {
   const std::int64_t owner = connection.integer("PRAGMA application_id");
   if (version == 0 && owner == 0 && connection.integer("SELECT count(*) FROM sqlite_schema") == 0) return 0;
   if (owner != kApplicationId || version < 1) {
-    throw StoreError(ErrorKind::store, StoreError::Fault::damaged, path,
+    throw StoreError(ErrorKind::store, StoreError::Fault::foreign, path,
                      fmt::format("{}: is no neurosweep store (application_id {:#x}, expected {:#x}): give another path",
                                  path, owner, kApplicationId));
   }

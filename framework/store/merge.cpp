@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "framework/base/log.hpp"
-#include "framework/store/database.hpp"
+#include "framework/store/unit_difference.hpp"
 #include "framework/store/unit_io.hpp"
 #include "results_schema/schema.hpp"
 
@@ -19,11 +19,12 @@ using Fault = StoreError::Fault;
 constexpr std::chrono::milliseconds kShardPatience{250};
 
 // Opens a shard for reading; write access lets SQLite finish what a killed writer left in its journal.
-Connection open_shard(const ShardFile& file, const std::string& study_id) {
+Connection open_shard(const RankFile& file, const std::string& study_id) {
   Connection shard(file.path, Connection::Mode::write, kShardPatience);
-  if (read_version(shard) != schema_version()) {
+  if (read_version(shard) == 0) {
     throw StoreError(ErrorKind::store, Fault::damaged, file.path, file.path + ": holds no shard schema");
   }
+  bring_up_to_date(shard, kShard);
   const std::string owner = shard.text("SELECT study_id FROM shard");
   if (owner != study_id) {
     throw error(ErrorKind::store, "{}: is a shard of study {}, this store holds study {}: move it away", file.path,
@@ -32,16 +33,24 @@ Connection open_shard(const ShardFile& file, const std::string& study_id) {
   return shard;
 }
 
-// Folds one shard into results.db within the caller's transaction.
+// Folds one file's units into results.db within the caller's transaction.
 class ShardMerge {
  public:
-  ShardMerge(const Database& results, const ShardFile& file, const Connection& shard, MergeReport& report)
-      : file_(file),
+  ShardMerge(const Database& results, std::string name, const Connection& shard, MergeReport& report)
+      : results_(results.connection()),
+        name_(std::move(name)),
+        shard_(shard),
         known_(results.connection().prepare(select_sql<UnitRow>("WHERE round_id = ? AND unit = ?"))),
         reader_(shard),
         writer_(results.connection()),
         report_(report) {}
 
+  void merge_all() {
+    Statement units = shard_.prepare(select_sql<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey)));
+    while (units.step()) merge_unit(read_row<UnitRow>(units));
+  }
+
+ private:
   void merge_unit(const UnitRow& unit) {
     const std::optional<UnitRow> known = find_known(unit);
     if (known && known->crc32c == unit.crc32c && known->content_hash == unit.content_hash) {
@@ -52,15 +61,14 @@ class ShardMerge {
     if (rows.crc32c(unit.content_hash) != unit.crc32c) {
       ++report_.units_damaged;
       log_warning("{}: unit {} of round {} does not match its checksum and is dropped: it will be measured again",
-                  file_.path, unit.unit, unit.round_id);
+                  shard_.path(), unit.unit, unit.round_id);
       return;
     }
-    if (known) throw measured_differently(*known, unit);
+    if (known) throw measured_differently(*known, unit, rows);
     writer_.write(unit, rows);
     ++report_.units_added;
   }
 
- private:
   std::optional<UnitRow> find_known(const UnitRow& unit) {
     known_.bind(1, unit.round_id);
     known_.bind(2, unit.unit);
@@ -70,15 +78,20 @@ class ShardMerge {
     return found;
   }
 
-  Error measured_differently(const UnitRow& known, const UnitRow& unit) const {
-    return error(
-        ErrorKind::store,
-        "unit {} of round {} was measured twice with different results (checksum {:08x} in launch-{}/shard-{}.db, "
-        "{:08x} in {}): find what differs between the two ranks; results.db keeps the first",
-        unit.unit, unit.round_id, known.crc32c, known.launch, known.rank, unit.crc32c, file_.name);
+  Error measured_differently(const UnitRow& known, const UnitRow& unit, const UnitRows& rows) const {
+    const std::string difference =
+        known.content_hash != unit.content_hash
+            ? fmt::format("its definition hashes to {} and {}", known.content_hash, unit.content_hash)
+            : describe_difference(UnitReader(results_).read(unit.round_id, unit.unit), rows);
+    return error(ErrorKind::store,
+                 "unit {} of round {} was measured twice with different results, in launch-{}/shard-{}.db (checksum "
+                 "{:08x}) and in {} ({:08x}): {}: find what differs between the two ranks; results.db keeps the first",
+                 unit.unit, unit.round_id, known.launch, known.rank, known.crc32c, name_, unit.crc32c, difference);
   }
 
-  const ShardFile& file_;
+  const Connection& results_;
+  std::string name_;
+  const Connection& shard_;
   Statement known_;
   UnitReader reader_;
   UnitWriter writer_;
@@ -98,12 +111,12 @@ std::int64_t merge_failures(const Connection& results, const Connection& shard) 
 }
 
 // Counts that tell whether a shard grew since it was merged.
-MergedShardRow summarize(const ShardFile& file, const Connection& shard) {
+MergedShardRow summarize(const RankFile& file, const Connection& shard) {
   return {file.name, shard.integer("SELECT count(*) FROM unit"), shard.integer("SELECT count(*) FROM unit_failure"),
           utc_now()};
 }
 
-void merge_shard(Database& results, const ShardFile& file, const std::string& study_id, MergeReport& report) {
+void merge_shard(Database& results, const RankFile& file, const std::string& study_id, MergeReport& report) {
   const Connection shard = open_shard(file, study_id);
   const MergedShardRow summary = summarize(file, shard);
   const auto merged = results.select<MergedShardRow>("WHERE shard = ?", {file.name});
@@ -113,11 +126,7 @@ void merge_shard(Database& results, const ShardFile& file, const std::string& st
   }
   MergeReport changed = report;  // counts only once the transaction holds
   Transaction transaction(results.connection());
-  {
-    ShardMerge merge(results, file, shard, changed);
-    Statement units = shard.prepare(select_sql<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey)));
-    while (units.step()) merge.merge_unit(read_row<UnitRow>(units));
-  }
+  ShardMerge(results, file.name, shard, changed).merge_all();
   changed.failures_added += merge_failures(results.connection(), shard);
   Statement note = results.connection().prepare(
       insert_sql<MergedShardRow>() +
@@ -128,26 +137,13 @@ void merge_shard(Database& results, const ShardFile& file, const std::string& st
   report = changed;
 }
 
-// Takes a torn shard out of the way, with its journals; its units will be measured again.
-void quarantine(const ShardFile& file, const Error& why, MergeReport& report) {
-  log_warning("{} is set aside as *.corrupt and its units will be measured again ({})", file.path, why.what());
-  std::error_code failure;
-  fs::rename(file.path, file.path + ".corrupt", failure);
-  if (failure) throw error(ErrorKind::io, "{}: cannot be renamed ({})", file.path, failure.message());
-  for (const char* journal : {"-wal", "-shm", "-journal"}) {
-    if (fs::exists(file.path + journal, failure))
-      fs::rename(file.path + journal, file.path + ".corrupt" + journal, failure);
-  }
-  report.quarantined.push_back(file.name);
-}
-
 }  // namespace
 
 MergeReport merge_shards(const std::string& dir) {
   Database results = Database::open_results(dir, Database::Access::write);
   const std::string study_id = results.study().study_id;
   MergeReport report;
-  for (const ShardFile& file : list_shards(dir)) {
+  for (const RankFile& file : list_shards(dir)) {
     ++report.shards;
     try {
       merge_shard(results, file, study_id, report);
@@ -156,11 +152,34 @@ MergeReport merge_shards(const std::string& dir) {
       if (failure.fault() == Fault::busy) {
         report.busy.push_back(file.name);
       } else {
-        quarantine(file, failure, report);  // our own SQL fails on a damaged file only
+        set_shard_aside(file, failure.what());  // our own SQL fails on a damaged file only
+        report.quarantined.push_back(file.name);
       }
     }
   }
   return report;
+}
+
+void merge_sound_units(Database& results, const Connection& damaged) {
+  MergeReport report;
+  Transaction transaction(results.connection());
+  try {
+    ShardMerge(results, "results.db.corrupt", damaged, report).merge_all();
+  } catch (const StoreError& failure) {
+    if (failure.path() == damaged.path()) transaction.commit();
+    throw;
+  }
+  transaction.commit();
+}
+
+void set_shard_aside(const RankFile& shard, const std::string& why) {
+  log_warning("{} is set aside as *.corrupt and its units will be measured again ({})", shard.path, why);
+  for (const char* part : {"-wal", "-shm", "-journal", ""}) {
+    std::error_code failure;
+    if (!fs::exists(shard.path + part, failure)) continue;
+    fs::rename(shard.path + part, shard.path + ".corrupt" + part, failure);
+    if (failure) throw error(ErrorKind::io, "{}{}: cannot be renamed ({})", shard.path, part, failure.message());
+  }
 }
 
 }  // namespace neurosweep

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/store/database.hpp"
+
 namespace neurosweep {
 
 /// What merge_shards() did.
@@ -23,5 +25,13 @@ struct MergeReport {
 ///   throws  Error{store} when a unit was measured twice with different results (naming unit and both shards), when a
 ///           shard is of another study or of a newer version; Error{io}
 MergeReport merge_shards(const std::string& dir);
+
+/// Folds the units of a damaged results.db whose checksums hold into `results`.
+///   throws  StoreError of `damaged` where it cannot be read further, with what came before kept
+void merge_sound_units(Database& results, const Connection& damaged);
+
+/// Renames a shard, with its journals, to *.corrupt: its units will be measured again where results.db lacks them.
+///   throws  Error{io}
+void set_shard_aside(const RankFile& shard, const std::string& why);
 
 }  // namespace neurosweep

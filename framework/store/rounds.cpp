@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "framework/base/log.hpp"
 #include "framework/store/database.hpp"
+#include "framework/store/row_codec.hpp"
 
 namespace neurosweep {
 
@@ -18,6 +20,30 @@ bool is_json(const Database& db, const std::string& text) {
   Statement statement = db.connection().prepare("SELECT json_valid(?)");
   statement.bind(1, text);
   return statement.step() && statement.integer(0) == 1;
+}
+
+template <class Row>
+std::vector<std::string> sorted_bytes(const std::vector<Row>& rows) {
+  std::vector<std::string> all;
+  std::vector<std::byte> bytes;
+  for (const Row& row : rows) {
+    bytes.clear();
+    RowEncoder(bytes).row(row);
+    all.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// Plan rows have no checksums, but follow from the study: what is stored must be what is planned again.
+template <class Row>
+void restore_rows(Database& db, std::int64_t round_id, const std::vector<Row>& rows) {
+  if (sorted_bytes(db.select<Row>("WHERE round_id = ?", {round_id})) == sorted_bytes(rows)) return;
+  log_warning("{}: rows of {} in round {} were damaged and are written anew", db.path(), Row::kTable, round_id);
+  Statement remove = db.connection().prepare(fmt::format("DELETE FROM \"{}\" WHERE round_id = ?", Row::kTable));
+  remove.bind(1, round_id);
+  remove.run();
+  db.insert(rows);
 }
 
 }  // namespace
@@ -44,7 +70,14 @@ void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>&
   Transaction transaction(db.connection());
   const auto planned = db.select<RoundRow>("WHERE round_id = ?", {round.round_id});
   if (!planned.empty()) {
-    if (planned.front().plan_hash == round.plan_hash && planned.front().n_units == round.n_units) return;
+    if (planned.front().plan_hash == round.plan_hash && planned.front().n_units == round.n_units) {
+      restore_rows(db, round.round_id, arms);
+      restore_rows(db, round.round_id, set_members);
+      restore_rows(db, round.round_id, steer_arms);
+      restore_rows(db, round.round_id, gates);
+      transaction.commit();
+      return;
+    }
     throw error(ErrorKind::store,
                 "{}: round {} ({}) was planned as {} with {} units and now comes out as {} with {} (a plan must follow "
                 "from the study and its results alone): start again in another folder",

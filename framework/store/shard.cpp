@@ -24,6 +24,14 @@ Error shard_exists(const std::string& path) {
                "{}: is there already (a shard is never reused): take a new launch with claim_launch()", path);
 }
 
+// Makes the names in a folder outlast a power cut; where a file system cannot, a shard that is gone is measured again.
+void sync_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 // Makes a shard beside its place and renames it there, so that whoever sees a shard sees one with its schema.
 void make_shard_file(const std::string& path, const ShardRow& owner) {
   std::error_code failure;
@@ -48,7 +56,11 @@ void make_shard_file(const std::string& path, const ShardRow& owner) {
   }
   fs::remove(unfinished + "-journal", failure);  // an exclusive rollback journal outlives its connection, empty
   fs::rename(unfinished, path, failure);
-  if (failure) throw error(ErrorKind::io, "{}: cannot be renamed to {} ({})", unfinished, path, failure.message());
+  if (failure) {
+    throw error(ErrorKind::io, "{}: cannot be renamed to {} ({}): check that the folder is writable and has space",
+                unfinished, path, failure.message());
+  }
+  sync_folder(fs::path(path).parent_path());
 }
 
 }  // namespace

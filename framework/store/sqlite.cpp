@@ -209,7 +209,10 @@ Connection::Connection(std::string path, Mode mode, std::chrono::milliseconds pa
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
-  checked(path_, [&] { db_->setBusyTimeout(static_cast<int>(patience.count())); });
+  checked(path_, [&] {
+    db_->setBusyTimeout(static_cast<int>(patience.count()));
+    db_->exec("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0");  // a file of others may be made to harm
+  });
 }
 
 void Connection::exec(const std::string& sql) const {
@@ -237,13 +240,13 @@ void Connection::use_durable_journal() const {
     return;
   }
   // Changing the mode does not wait for a lock by itself, and two first starts may meet here.
-  constexpr int kTries = 50;
-  for (int tries = 1; text("PRAGMA journal_mode") != "wal"; ++tries) {
+  constexpr std::chrono::milliseconds kNap{100};
+  for (auto waited = kNap; text("PRAGMA journal_mode") != "wal"; waited += kNap) {
     try {
       text("PRAGMA journal_mode=WAL");
     } catch (const StoreError& failure) {
-      if (failure.fault() != Fault::busy || tries == kTries) throw;
-      std::this_thread::sleep_for(kPatience / kTries);
+      if (failure.fault() != Fault::busy || waited >= kPatience) throw;
+      std::this_thread::sleep_for(kNap);
     }
   }
 }

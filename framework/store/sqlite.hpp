@@ -22,7 +22,7 @@ using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string,
 /// An Error of a store file, with what merging must know of it: io when the disk or its permissions refuse, else store.
 class StoreError : public Error {
  public:
-  enum class Fault { damaged, busy, constraint, other };
+  enum class Fault { damaged, foreign, busy, constraint, other };
 
   StoreError(ErrorKind kind, Fault fault, std::string path, const std::string& message)
       : Error(kind, message), fault_(fault), path_(std::move(path)) {}
@@ -91,7 +91,8 @@ class Connection {
  public:
   enum class Mode { read, write, create };
 
-  static constexpr std::chrono::milliseconds kPatience{5000};
+  /// A merge may write for minutes, and another launch on the same store waits for it.
+  static constexpr std::chrono::milliseconds kPatience{std::chrono::minutes(10)};
 
   /// `patience` is how long to wait for a file that another process locks.
   Connection(std::string path, Mode mode, std::chrono::milliseconds patience = kPatience);

@@ -31,7 +31,7 @@ struct Progress {
 };
 
 // Reads a shard that may be written right now; returns whether results.db lacks something of it.
-bool add_shard(const Database& results, const ShardFile& file, Progress& progress) {
+bool add_shard(const Database& results, const RankFile& file, Progress& progress) {
   const Connection shard(file.path, Connection::Mode::read, std::chrono::milliseconds(250));
   read_version(shard);
   const std::int64_t units = shard.integer("SELECT count(*) FROM unit");
@@ -66,7 +66,7 @@ StatusReport read_status(const std::string& dir) {
   report.study = results.study();
   Progress progress;
   progress.add(results.connection());
-  for (const ShardFile& file : list_shards(dir)) {
+  for (const RankFile& file : list_shards(dir)) {
     try {
       if (add_shard(results, file, progress)) report.unmerged_shards.push_back(file.name);
     } catch (const Error& failure) {

@@ -70,6 +70,53 @@ void check_units(const Database& db, VerifyReport& report) {
   });
 }
 
+void check_identity(const Database& db, VerifyReport& report) {
+  const StudyRow study = db.study();
+  if (make_study_id({study, db.select<ModelRow>(), db.select<TaskRow>()}) != study.study_id) {
+    report.problems.push_back("study: its settings, models and tasks do not hash to its study_id");
+  }
+}
+
+void check_damage(const Database& db, VerifyReport& report) {
+  check_file(db, report);
+  check_orphans(db, report);
+  check_units(db, report);
+  check_identity(db, report);
+}
+
+// What is wrong with a shard; "" when nothing is.
+std::string shard_damage(const RankFile& file) {
+  const Connection shard(file.path, Connection::Mode::read, std::chrono::milliseconds(250));
+  if (read_version(shard) == 0) return "holds no shard schema";
+  if (const std::string found = shard.text("PRAGMA integrity_check"); found != "ok") return found;
+  UnitReader reader(shard);
+  Statement units = shard.prepare(select_sql<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey)));
+  while (units.step()) {
+    const auto unit = read_row<UnitRow>(units);
+    const std::uint32_t crc = reader.read(unit.round_id, unit.unit).crc32c(unit.content_hash);
+    if (crc == unit.crc32c) continue;
+    return fmt::format("unit {} of round {}: rows have checksum {:08x}, recorded {:08x}", unit.unit, unit.round_id, crc,
+                       unit.crc32c);
+  }
+  return "";
+}
+
+void check_shards(const std::string& dir, VerifyReport& report) {
+  for (const RankFile& file : list_shards(dir)) {
+    std::string damage;
+    try {
+      damage = shard_damage(file);
+    } catch (const StoreError& failure) {
+      if (failure.fault() == StoreError::Fault::busy) continue;  // its rank will be heard of
+      if (failure.kind() == ErrorKind::io) throw;
+      damage = failure.what();
+    }
+    if (damage.empty()) continue;
+    report.problems.push_back(fmt::format("{}: {}", file.name, damage));
+    report.damaged_shards.push_back(file);
+  }
+}
+
 void check_completeness(const Database& db, VerifyReport& report) {
   const Connection& connection = db.connection();
   report.rounds = connection.integer("SELECT count(*) FROM round");
@@ -109,20 +156,25 @@ std::string content_hash(const Database& db) {
   return hash.hex();
 }
 
+std::vector<std::string> find_damage(const Database& db) {
+  VerifyReport report;
+  check_damage(db, report);
+  return report.problems;
+}
+
 VerifyReport verify_store(const std::string& dir) {
   const Database db = Database::open_results(dir, Database::Access::read);
   VerifyReport report;
   try {
     check_schema(db, report);
-    check_file(db, report);
-    check_orphans(db, report);
-    check_units(db, report);
+    check_damage(db, report);
     check_completeness(db, report);
     report.content_hash = content_hash(db);
   } catch (const StoreError& failure) {
     if (failure.fault() != StoreError::Fault::damaged) throw;
     report.problems.push_back(failure.what());
   }
+  check_shards(dir, report);
   return report;
 }
 

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+/// Reads the whole results.db of a store folder, if there is one, and where it is damaged sets it aside as
+/// results.db.corrupt and makes it anew: from the shards, and from what is sound in the damaged file.
+/// For rank 0 before a launch; plans follow from the study, and what no file holds any more is measured again.
+///   returns  what was wrong with it; "" when nothing was
+///   throws   Error{store} when it is no results.db of ours or of a newer version; Error{io}
+std::string rebuild_if_damaged(const std::string& dir, const StudyIdentity& identity);
+
+}  // namespace neurosweep

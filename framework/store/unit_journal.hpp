@@ -1,0 +1,46 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+/// Which unit a rank is at, in a file that outlives the process: launch-<K>/rank-<R>.now. An end in order removes it;
+/// a process that dies leaves it with the unit it died in. Costs two writes of 16 bytes a unit, and no fsync.
+class UnitJournal {
+ public:
+  /// Makes the file and locks it for as long as the process lives.
+  ///   throws  Error{io}, as do begin_unit() and end_unit()
+  UnitJournal(const std::string& dir, int launch, int rank);
+  ~UnitJournal();
+  UnitJournal(const UnitJournal&) = delete;
+  UnitJournal& operator=(const UnitJournal&) = delete;
+
+  void begin_unit(std::int64_t round_id, std::int64_t unit);
+  void end_unit();
+
+  /// Four bytes of the file for the signal that ends the process.
+  int descriptor() const { return descriptor_; }
+  static constexpr off_t kWordOffset = 16;
+
+ private:
+  void write_unit(std::int64_t round_id, std::int64_t unit);
+
+  std::string path_;
+  int descriptor_;
+};
+
+/// Counts, as failed attempts of kind "crash", the units in which processes of earlier launches died, and returns how
+/// many. Such a unit was at work in a process that
+///   - crashed by a signal of its own (SIGSEGV, SIGABRT, ...) or ran past the unit's deadline, or
+///   - vanished (SIGKILL, out of memory) alone: the launch had one rank, or its other ranks lived on for long enough to
+///     be told to stop.
+/// Where several ranks vanish without a word the whole job was killed, and a process that was told to stop died of
+/// that: no unit is to blame, and none is counted. Journals of living processes are left alone, the others removed.
+std::int64_t record_crashes(Database& results, const std::string& dir);
+
+}  // namespace neurosweep
