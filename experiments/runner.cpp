@@ -13,6 +13,7 @@
 #include "cluster/collectives.hpp"
 #include "cluster/device.hpp"
 #include "cluster/dispatcher.hpp"
+#include "cluster/last_word.hpp"
 #include "cluster/progress.hpp"
 #include "cluster/watchdog.hpp"
 #include "experiments/experiment.hpp"
@@ -22,7 +23,9 @@
 #include "framework/base/log.hpp"
 #include "framework/store/folder.hpp"
 #include "framework/store/merge.hpp"
+#include "framework/store/rebuild.hpp"
 #include "framework/store/shard.hpp"
+#include "framework/store/unit_journal.hpp"
 #include "framework/store/verify.hpp"
 
 namespace neurosweep {
@@ -93,6 +96,8 @@ class StudyRun {
     comm_.broadcast(study_id_);
     record_workers();
     shard_.emplace(shard_path(dir_, launch_, comm_.rank()), study_id_, launch_, comm_.rank());
+    journal_.emplace(dir_, launch_, comm_.rank());
+    last_word_.emplace(journal_->descriptor(), UnitJournal::kWordOffset);
     const double deadline = settings().unit_deadline;
     watchdog_.emplace(deadline > 0 ? std::optional(std::chrono::duration<double>(deadline)) : std::nullopt,
                       comm_.rank());
@@ -133,11 +138,13 @@ class StudyRun {
 
   void start_launch() {
     const StudyIdentity identity = make_identity(*catalog_);
+    rebuild_if_damaged(dir_, identity);
     Database db = create_or_open_results(dir_, identity);
     study_id_ = db.study().study_id;
     for (const auto& experiment : experiments_) experiment->check(db);
     launch_ = claim_launch(dir_);
     merge();
+    record_crashes(db, dir_);
   }
 
   void record_workers() {
@@ -212,15 +219,23 @@ class StudyRun {
     for (const FailureCount& failure : failure_counts(db, round_id_)) attempts_[failure.unit] = failure.attempts;
     std::vector<std::int64_t> todo;
     for (std::int64_t unit : pending_units(db, round_id_)) {
-      if (!attempts_.count(unit) || attempts_[unit] < kMaxAttempts) todo.push_back(unit);
+      if (attempts_of(unit) < kMaxAttempts) todo.push_back(unit);
     }
+    // A unit that ends its process goes last, when the others are safe.
+    std::stable_sort(todo.begin(), todo.end(), [&](auto a, auto b) { return attempts_of(a) < attempts_of(b); });
     return todo;
+  }
+
+  std::int64_t attempts_of(std::int64_t unit) const {
+    const auto found = attempts_.find(unit);
+    return found == attempts_.end() ? 0 : found->second;
   }
 
   UnitOutcome run_unit(const Experiment& experiment, std::int64_t number) {
     const WorkUnit& unit = plan_.units.at(static_cast<std::size_t>(number));
     const auto begin = std::chrono::steady_clock::now();
     watchdog_->begin_unit(number);
+    journal_->begin_unit(round_id_, number);
     std::optional<UnitRows> rows;
     std::optional<Error> failure;
     try {
@@ -230,10 +245,11 @@ class StudyRun {
     } catch (const std::exception& thrown) {
       failure = Error(ErrorKind::internal, first_line(thrown.what()));
     }
+    journal_->end_unit();
     watchdog_->end_unit();
     if (failure) {
       log_error("unit {} of '{}' failed: {}", number, plan_.experiment, failure->what());
-      shard_->fail(round_id_, number, static_cast<int>(attempts_[number]) + 1, *failure);
+      shard_->fail(round_id_, number, static_cast<int>(attempts_of(number)) + 1, *failure);
       return UnitOutcome::failed;
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
@@ -288,6 +304,8 @@ class StudyRun {
   std::optional<Catalog> catalog_;
   std::optional<Workbench> bench_;
   std::optional<ShardWriter> shard_;
+  std::optional<UnitJournal> journal_;
+  std::optional<LastWord> last_word_;
   std::optional<UnitWatchdog> watchdog_;
   std::string study_id_;
   int launch_ = 0;
