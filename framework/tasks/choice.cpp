@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "framework/tasks/answers.hpp"
+#include "framework/tasks/number.hpp"
 
 namespace neurosweep {
 namespace {
@@ -187,7 +188,8 @@ std::optional<char> last_parenthesised(std::string_view text, char most) {
   for (std::size_t at = 0; at + 2 < text.size(); ++at) {
     if (text[at] != '(' || text[at + 2] != ')' || (at > 0 && is_alnum(text[at - 1]))) continue;
     const auto letter = choice_letter(text[at + 1]);
-    if (letter && *letter <= most) last = letter;
+    if (!letter || *letter > most || is_denied(text, at)) continue;
+    last = letter;
   }
   return last;
 }
@@ -196,7 +198,7 @@ std::optional<char> last_standalone(std::string_view text, char most) {
   std::optional<char> last;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] < 'A' || text[at] > most || text[at] == 'I') continue;
-    if (stands_alone(text, at)) last = text[at];
+    if (stands_alone(text, at) && !is_denied(text, at)) last = text[at];
   }
   return last;
 }

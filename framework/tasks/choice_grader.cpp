@@ -6,6 +6,7 @@
 #include "framework/base/error.hpp"
 #include "framework/tasks/answers.hpp"
 #include "framework/tasks/choice.hpp"
+#include "framework/tasks/number.hpp"
 #include "framework/tasks/option_values.hpp"
 #include "framework/tasks/plain_signs.hpp"
 
@@ -141,7 +142,8 @@ class ChoiceReader {
   std::optional<char> letter_at_end(std::string_view line) const {
     const std::string_view bare = stripped(line, " \t\r*.\"'`");
     const bool alone = bare.size() == 1 || (bare.size() > 1 && bare[bare.size() - 2] == ' ');
-    return alone ? last_standalone(bare.substr(bare.size() - 1), most_standalone_) : std::nullopt;
+    if (!alone || is_denied(bare, bare.size() - 1)) return std::nullopt;
+    return last_standalone(bare.substr(bare.size() - 1), most_standalone_);
   }
 
   Found by_text(const Pieces& pieces) const {

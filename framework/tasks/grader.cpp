@@ -75,6 +75,9 @@ class FinalNumber : public Grader {
     if (const Answer worked = behind_last(text, kWorkedMarker)) {
       if (const auto number = last_number(first_line(*worked))) return number;
     }
+    if (const auto boxed = last_boxed(text)) {
+      if (const auto number = last_number(*boxed)) return number;
+    }
     return last_number(text);
   }
   static Number need(std::string_view expected) {
@@ -147,7 +150,8 @@ std::unique_ptr<Grader> make_after(const GraderOptions& options) {
 constexpr GraderKind kGraders[] = {
     {"exact", "the whole completion, trimmed, is the answer", make_plain<Exact>},
     {"after", "the answer is the rest of the line behind the last marker", make_after},
-    {"final_number", "the answer is the last number (behind '####' where it stands), compared by value",
+    {"final_number",
+     "the answer is the last number (behind '####' or in \\boxed{} where these stand), compared by value",
      make_plain<FinalNumber>},
     {"boxed", "the answer is the last \\boxed{...}, compared as LaTeX or by value", make_plain<Boxed>},
     {"choice", "the answer is a letter: 'answer is B', '(B)' or 'B', the last one; or one option's text or value",

@@ -135,6 +135,37 @@ bool starts_number(std::string_view text, std::size_t at) {
   return at + 1 < text.size() && text[at] == '.' && is_digit(text[at + 1]);
 }
 
+// The 2 of "cm^2", "\text{cm}^2" or "x^{2}".
+bool is_exponent_of_name(std::string_view text, std::size_t begin) {
+  std::string_view before = text.substr(0, begin);
+  if (before.ends_with('{')) before.remove_suffix(1);
+  if (!before.ends_with('^')) return false;
+  before.remove_suffix(1);
+  return !before.empty() && (is_letter(before.back()) || before.back() == '}');
+}
+
+// "\frac{3}{4}" of digits as "3/4", behind a digit as " 3/4".
+std::string plain_fractions(std::string text) {
+  constexpr std::string_view kFrac = "frac{";
+  std::string plain;
+  std::size_t from = 0;
+  for (auto at = text.find(kFrac); at != std::string::npos; at = text.find(kFrac, at + 1)) {
+    const std::size_t above = at + kFrac.size();
+    const std::size_t middle = std::min(text.find_first_not_of("0123456789", above), text.size());
+    const std::size_t below = middle + 2;
+    if (middle == above || text.compare(middle, 2, "}{") != 0) continue;
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", below), text.size());
+    const std::size_t command = text.rfind('\\', at);
+    if (end == below || end == text.size() || text[end] != '}' || command == std::string::npos || at - command > 2)
+      continue;
+    plain.append(text, from, command - from);
+    if (!plain.empty() && is_digit(plain.back())) plain += ' ';
+    plain.append(text, above, middle - above).append("/").append(text, below, end - below);
+    from = end + 1;
+  }
+  return plain.append(text, from, std::string::npos);
+}
+
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
@@ -157,11 +188,16 @@ bool is_zero(const Number& number) {
 
 }  // namespace
 
-bool is_denied(std::string_view text, const NumberInText& found) {
-  std::string_view before = text.substr(0, found.begin);
-  while (!before.empty() && std::string_view("$-(* ").find(before.back()) != std::string_view::npos)
-    before.remove_suffix(1);
-  return before.ends_with(" not");
+bool is_denied(std::string_view text, std::size_t at) {
+  std::string_view before = text.substr(0, at);
+  const auto last = before.find_last_not_of("$-(* ");
+  before = before.substr(0, last == std::string_view::npos ? 0 : last + 1);
+  for (const std::string_view word : {"not", "nor", "neither", "n't be"}) {
+    if (!before.ends_with(word)) continue;
+    const bool whole = before.size() == word.size() || !is_letter(before[before.size() - word.size() - 1]);
+    if (whole || word == "n't be") return true;
+  }
+  return false;
 }
 
 std::vector<NumberInText> numbers_in(std::string_view text) {
@@ -181,9 +217,11 @@ std::vector<NumberInText> numbers_in(std::string_view text) {
 }
 
 std::optional<Number> last_number(std::string_view text) {
-  const std::string plain = plain_signs(text);
+  const std::string plain = plain_fractions(plain_signs(text));
   auto numbers = numbers_in(plain);
-  while (!numbers.empty() && is_denied(plain, numbers.back())) numbers.pop_back();
+  while (!numbers.empty() &&
+         (is_exponent_of_name(plain, numbers.back().begin) || is_denied(plain, numbers.back().begin)))
+    numbers.pop_back();
   if (numbers.empty()) return std::nullopt;
   return std::move(numbers.back().number);
 }

@@ -27,10 +27,10 @@ struct NumberInText {
 /// "4 1/3" are numbers; the minus of "5-3" is not a sign, and a full stop behind a number ends the sentence.
 std::vector<NumberInText> numbers_in(std::string_view text);
 
-/// Whether "not" stands before a number, as before 5 in "6, not 5".
-bool is_denied(std::string_view text, const NumberInText& found);
+/// Whether "not", "nor" or "neither" stands before `at`, as before the 5 in "6, not 5".
+bool is_denied(std::string_view text, std::size_t at);
 
-/// The last number of a text that is not denied, or nothing.
+/// The last number of a text, or nothing: not one that is denied, nor the 2 of "cm^2"; "\frac{3}{4}" is one.
 std::optional<Number> last_number(std::string_view text);
 
 /// The number that a text consists of, white space aside, or nothing.

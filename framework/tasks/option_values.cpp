@@ -179,7 +179,7 @@ Conclusion last_quantity(std::span<const std::string> options, std::string_view 
   const auto numbers = numbers_in(text);
   for (auto found = numbers.rbegin(); found != numbers.rend(); ++found) {
     const Context context = context_of(text, *found);
-    if (context == Context::passed_over || is_denied(text, *found)) continue;
+    if (context == Context::passed_over || is_denied(text, found->begin)) continue;
     const std::string_view token = token_at(text, *found);
     if (const auto option = option_of_text(options, token)) return {option, std::string(token)};
     if (context == Context::part) return {std::nullopt, std::string(token)};

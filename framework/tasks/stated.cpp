@@ -91,6 +91,7 @@ std::vector<std::string> stated_answers(std::string_view completion) {
   }
   if (stripped(text, kAround).empty()) return {};
   std::vector<std::string> answers = {stripped(text, " \t\r\n")};
+  if (auto boxed = last_boxed(text)) answers.push_back(std::move(*boxed));
   if (const auto stop = text.find(". "); stop != std::string_view::npos) answers.emplace_back(text.substr(0, stop));
   return answers;
 }

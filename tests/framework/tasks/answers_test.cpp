@@ -19,6 +19,14 @@ TEST(LastBoxed, IsNothingWithoutAClosedOne) {
   EXPECT_EQ(last_boxed(R"(\boxed{1} then \boxed{2)"), "1");
 }
 
+TEST(LastBoxed, ReadsAMegabyteOfUnclosedOnesInOneWalk) {
+  std::string text;
+  while (text.size() < (1U << 20)) text += "\\boxed{";
+
+  EXPECT_EQ(last_boxed(text), std::nullopt);
+  EXPECT_EQ(last_boxed(text + "7}"), "7");
+}
+
 TEST(PlainLatex, WritesOneSpellingForEqualAnswers) {
   EXPECT_EQ(plain_latex(R"(\dfrac{1}{2})"), "1/2");
   EXPECT_EQ(plain_latex(R"(-\frac12)"), "-1/2");

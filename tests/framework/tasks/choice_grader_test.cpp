@@ -46,6 +46,12 @@ TEST(ChoiceGrader, TakesTheLastOfSeveralStatements) {
   EXPECT_EQ(read("The answer is (C) $12.", kDollars), "C");
 }
 
+TEST(ChoiceGrader, TakesNoLetterThatIsDenied) {
+  EXPECT_EQ(read("The answer is not B", kDollars), "no option: none");
+  EXPECT_EQ(read("It is neither (A) nor (B)", kDollars), "no option: none");
+  EXPECT_EQ(read("It is (A), not (B)", kDollars), "A");
+}
+
 TEST(ChoiceGrader, IgnoresWhatAnInventedNextQuestionHolds) {
   EXPECT_EQ(read(" (B)\n\nQuestion: Another?\nAnswer: (C)"), "B");
 }

@@ -56,6 +56,11 @@ INSTANTIATE_TEST_SUITE_P(FinalNumber, GraderTable,
                                            GradeCase{"final_number", "#### none, but 5", "5", true, "5"},
                                            GradeCase{"final_number", "It is 6, not 5.", "6", true, "6"},
                                            GradeCase{"final_number", "Not 5 but 6.", "5", false, "6"},
+                                           GradeCase{"final_number", "It is 5 (not 6).", "5", true, "5"},
+                                           GradeCase{"final_number", "So \\boxed{42}, in 3 ways.", "42", true, "42"},
+                                           GradeCase{"final_number", "$\\frac{3}{4}$", "4", false, "3/4"},
+                                           GradeCase{"final_number", "1\\frac{1}{2} cups", "1.5", true, "3/2"},
+                                           GradeCase{"final_number", "25 cm^2", "25", true, "25"},
                                            GradeCase{"final_number", "so 4 1/2 miles", "4.5", true, "9/2"},
                                            GradeCase{"final_number", "three quarters: 3/4", "0.75", true, "3/4"},
                                            GradeCase{"final_number", "I do not know", "42", false, nullptr},
@@ -84,6 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
                       GradeCase{"stated", "The answer is The Men's Team", "the men's team", true, "The Men's Team"},
                       GradeCase{"stated", "so \\boxed{7} it is", "7", true, "7"},
                       GradeCase{"stated", "The answer is (A).", "(B)", false, "(A)."},
+                      GradeCase{"stated", "The answer is \\boxed{yes}", "yes", true, "yes"},
+                      GradeCase{"stated", "The answer is not (B).", "(B)", false, "not (B)."},
                       GradeCase{"stated", " \n", "no", false, nullptr}));
 
 INSTANTIATE_TEST_SUITE_P(
