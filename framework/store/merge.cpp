@@ -60,8 +60,8 @@ class ShardMerge {
     const UnitRows rows = reader_.read(unit.round_id, unit.unit);
     if (rows.crc32c(unit.content_hash) != unit.crc32c) {
       ++report_.units_damaged;
-      log_warning("{}: unit {} of round {} does not match its checksum and is dropped: it will be measured again",
-                  shard_.path(), unit.unit, unit.round_id);
+      log_warning("{}: unit {} of round {} does not match its checksum and is dropped", shard_.path(), unit.unit,
+                  unit.round_id);
       return;
     }
     if (known) throw measured_differently(*known, unit, rows);
@@ -116,6 +116,8 @@ MergedShardRow summarize(const RankFile& file, const Connection& shard) {
           utc_now()};
 }
 
+// Takes over what is sound in a shard.
+//   throws  StoreError of the shard, with what is sound kept, when some of it is damaged
 void merge_shard(Database& results, const RankFile& file, const std::string& study_id, MergeReport& report) {
   const Connection shard = open_shard(file, study_id);
   const MergedShardRow summary = summarize(file, shard);
@@ -126,8 +128,17 @@ void merge_shard(Database& results, const RankFile& file, const std::string& stu
   }
   MergeReport changed = report;  // counts only once the transaction holds
   Transaction transaction(results.connection());
-  ShardMerge(results, file.name, shard, changed).merge_all();
-  changed.failures_added += merge_failures(results.connection(), shard);
+  std::optional<StoreError> damage;
+  try {
+    ShardMerge(results, file.name, shard, changed).merge_all();
+  } catch (const StoreError& failure) {
+    if (failure.path() != file.path || failure.fault() == Fault::busy || failure.kind() == ErrorKind::io) throw;
+    damage = failure;
+  }
+  if (changed.units_damaged > report.units_damaged) {
+    damage.emplace(ErrorKind::store, Fault::damaged, file.path, "units do not match their checksums");
+  }
+  if (!damage) changed.failures_added += merge_failures(results.connection(), shard);
   Statement note = results.connection().prepare(
       insert_sql<MergedShardRow>() +
       " ON CONFLICT(shard) DO UPDATE SET units = excluded.units, failures = excluded.failures, "
@@ -135,6 +146,7 @@ void merge_shard(Database& results, const RankFile& file, const std::string& stu
   insert_row(note, summary);
   transaction.commit();
   report = changed;
+  if (damage) throw *damage;
 }
 
 }  // namespace
@@ -173,7 +185,9 @@ void merge_sound_units(Database& results, const Connection& damaged) {
 }
 
 void set_shard_aside(const RankFile& shard, const std::string& why) {
-  log_warning("{} is set aside as *.corrupt and its units will be measured again ({})", shard.path, why);
+  std::error_code unknown;
+  if (!fs::exists(shard.path, unknown)) return;
+  log_warning("{} is set aside as *.corrupt; units that results.db lacks will be measured again ({})", shard.path, why);
   for (const char* part : {"-wal", "-shm", "-journal", ""}) {
     std::error_code failure;
     if (!fs::exists(shard.path + part, failure)) continue;

@@ -16,7 +16,7 @@ struct MergeReport {
   std::int64_t units_damaged = 0;  ///< dropped: rows did not match their checksum; they will be measured again
   std::int64_t failures_added = 0;
   std::vector<std::string> busy;         ///< shards skipped: another process holds them
-  std::vector<std::string> quarantined;  ///< torn shards, now named *.corrupt
+  std::vector<std::string> quarantined;  ///< damaged shards, now named *.corrupt
 };
 
 /// Folds every shard of a store folder into its results.db, each in one transaction, units in order.

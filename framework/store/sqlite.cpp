@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <bit>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -51,10 +52,14 @@ std::unique_ptr<SQLite::Database> open_file(const std::string& path, Connection:
 
 }  // namespace
 
-void throw_store_error(const SQLite::Exception& failure, const std::string& path) {
-  const char* why = failure.what();
+void throw_store_error(const SQLite::Exception& failure, const std::string& path, sqlite3* handle) {
   const bool cut_short = failure.getExtendedErrorCode() == SQLITE_IOERR_SHORT_READ;
-  switch (cut_short ? SQLITE_CORRUPT : failure.getErrorCode() & 0xFF) {
+  int code = cut_short ? SQLITE_CORRUPT : failure.getErrorCode() & 0xFF;
+  std::string why = failure.what();
+  const int system_error = handle && code == SQLITE_IOERR ? sqlite3_system_errno(handle) : 0;
+  if (system_error != 0) why += fmt::format(": {}", std::strerror(system_error));
+  if (system_error == ENOSPC || system_error == EDQUOT) code = SQLITE_FULL;  // a disk may say so late, at a sync
+  switch (code) {
     case SQLITE_FULL:
       throw StoreError(ErrorKind::io, Fault::other, path,
                        fmt::format("{}: cannot be written ({}): free space or raise the quota, then run again; "
@@ -88,21 +93,23 @@ namespace {
 
 // Runs an SQLiteCpp call; its failure becomes a StoreError.
 template <class Call>
-auto checked(const std::string& path, Call&& call) {
+auto checked(const std::string& path, sqlite3* handle, Call&& call) {
   try {
     return call();
   } catch (const SQLite::Exception& failure) {
-    throw_store_error(failure, path);
+    throw_store_error(failure, path, handle);
   }
 }
 
 }  // namespace
 
 Statement::Statement(SQLite::Database& db, const std::string& sql, std::string path)
-    : statement_(checked(path, [&] { return SQLite::Statement(db, sql); })), path_(std::move(path)) {}
+    : statement_(checked(path, db.getHandle(), [&] { return SQLite::Statement(db, sql); })),
+      path_(std::move(path)),
+      handle_(db.getHandle()) {}
 
 void Statement::bind(int index, std::int64_t value) {
-  checked(path_, [&] { statement_.bind(index, value); });
+  checked(path_, handle_, [&] { statement_.bind(index, value); });
 }
 
 void Statement::bind(int index, double value) {
@@ -110,17 +117,17 @@ void Statement::bind(int index, double value) {
     throw error(ErrorKind::internal, "{}: value {} for parameter {} of '{}' (the store keeps finite numbers only)",
                 path_, value, index, statement_.getQuery());
   }
-  checked(path_, [&] { statement_.bind(index, value); });
+  checked(path_, handle_, [&] { statement_.bind(index, value); });
 }
 
 void Statement::bind(int index, const std::string& value) {
-  checked(path_, [&] { statement_.bind(index, value); });
+  checked(path_, handle_, [&] { statement_.bind(index, value); });
 }
 
 void Statement::bind(int index, const std::vector<float>& value) {
   static constexpr float kNothing = 0;  // a null pointer would be bound as NULL
   const void* data = value.empty() ? &kNothing : value.data();
-  checked(path_, [&] { statement_.bindNoCopy(index, data, static_cast<int>(value.size() * sizeof(float))); });
+  checked(path_, handle_, [&] { statement_.bindNoCopy(index, data, static_cast<int>(value.size() * sizeof(float))); });
 }
 
 void Statement::bind(int index, const SqlValue& value) {
@@ -135,7 +142,7 @@ void Statement::bind(int index, const SqlValue& value) {
 }
 
 void Statement::bind_null(int index) {
-  checked(path_, [&] { statement_.bind(index); });
+  checked(path_, handle_, [&] { statement_.bind(index); });
 }
 
 bool Statement::step() {
@@ -143,7 +150,7 @@ bool Statement::step() {
     return statement_.executeStep();
   } catch (const SQLite::Exception& failure) {
     statement_.tryReset();
-    throw_store_error(failure, path_);
+    throw_store_error(failure, path_, handle_);
   }
 }
 
@@ -153,7 +160,7 @@ void Statement::run() {
 }
 
 void Statement::reset() {
-  checked(path_, [&] { statement_.reset(); });
+  checked(path_, handle_, [&] { statement_.reset(); });
 }
 
 void Statement::read(int column, std::int64_t& value) const {
@@ -204,19 +211,19 @@ std::string Statement::text(int column) const {
 }
 
 Connection::Connection(std::string path, Mode mode, std::chrono::milliseconds patience) : path_(std::move(path)) {
-  db_ = checked(path_, [&] { return open_file(path_, mode); });
+  db_ = checked(path_, nullptr, [&] { return open_file(path_, mode); });
   sqlite3* handle = db_->getHandle();
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
-  checked(path_, [&] {
+  checked(path_, db_->getHandle(), [&] {
     db_->setBusyTimeout(static_cast<int>(patience.count()));
     db_->exec("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0");  // a file of others may be made to harm
   });
 }
 
 void Connection::exec(const std::string& sql) const {
-  checked(path_, [&] { db_->exec(sql); });
+  checked(path_, db_->getHandle(), [&] { db_->exec(sql); });
 }
 
 std::int64_t Connection::integer(const std::string& sql) const {

@@ -35,7 +35,8 @@ class StoreError : public Error {
 };
 
 /// Rethrows an SQLite failure as StoreError.
-[[noreturn]] void throw_store_error(const SQLite::Exception& failure, const std::string& path);
+///   handle  the connection, which knows what the disk said; may be null
+[[noreturn]] void throw_store_error(const SQLite::Exception& failure, const std::string& path, sqlite3* handle);
 
 /// A prepared statement whose failures are Errors that name the file.
 class Statement {
@@ -83,6 +84,7 @@ class Statement {
  private:
   SQLite::Statement statement_;
   std::string path_;
+  sqlite3* handle_;
 };
 
 /// An open SQLite file with the settings every store file is used under: foreign keys, defensive mode,

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,6 +167,18 @@ TEST(ReadOnlyFolder, AnArchivedStoreCanBeRead) {
   });
 
   EXPECT_EQ(message, "no error");
+}
+
+TEST(Umask, DecidesWhoMayReadTheFilesOfAStore) {
+  const TempDir temp;
+  const mode_t before = umask(077);
+  testing::make_merged_store(temp.file("store"), 5);
+  umask(before);
+
+  for (const auto& entry : fs::recursive_directory_iterator(temp.file("store"))) {
+    EXPECT_EQ(entry.status().permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none)
+        << entry.path();
+  }
 }
 
 TEST(ReadOnlyFolder, MergingSaysThatItMustBeWritable) {

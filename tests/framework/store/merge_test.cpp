@@ -90,7 +90,20 @@ TEST_F(MergeTest, AUnitMeasuredTwiceDifferentlyIsAnErrorThatNamesBothShards) {
   EXPECT_THAT(message, HasSubstr("unit 2 of round 0"));
   EXPECT_THAT(message, HasSubstr("launch-1/shard-0.db"));
   EXPECT_THAT(message, HasSubstr("launch-2/shard-3.db"));
+  EXPECT_THAT(message, HasSubstr("trace 0: item is 'item-2' and 'item-7'"));
   EXPECT_EQ(finished_units(results(), 0), all_units(3));
+}
+
+TEST_F(MergeTest, AShardWithASpoiledUnitIsSetAsideAndItsOtherUnitsAreKept) {
+  write_shard(dir_, 1, 0, all_units(10));
+  Connection(shard_path(dir_, 1, 0), Connection::Mode::write).exec("UPDATE trace SET logprob = 1 WHERE unit = 4");
+
+  const MergeReport report = merge_shards(dir_);
+
+  EXPECT_EQ(report.units_added, 9);
+  EXPECT_EQ(report.units_damaged, 1);
+  EXPECT_THAT(report.quarantined, ElementsAre("launch-1/shard-0.db"));
+  EXPECT_THAT(pending_units(results(), 0), ElementsAre(4));
 }
 
 TEST_F(MergeTest, TakesWhatALiveWriterCommittedAndTheRestLater) {
