@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <thread>
 
@@ -12,7 +13,7 @@
 #include "framework/base/log.hpp"
 
 // Messages, on a communicator of their own:
-//   rank -> manager  kReport {Report, stop seen}: asks for a unit; every one is answered by one kUnit
+//   rank -> manager  kReport {Report, stop seen, unit, microseconds}: asks for a unit; each is answered by one kUnit
 //   manager -> rank  kUnit {unit or HandOut::kNoUnit}
 //   manager -> rank  kEnd {}: exactly one a rank, as soon as a stop is known, else when all is done
 // A rank posts the receives of its answers before it asks, so that the manager never waits for a computing rank.
@@ -43,7 +44,7 @@ void count(DispatchResult& result, Report report) {
 /// One round's manager, a thread of rank 0 beside its computing one.
 class Manager {
  public:
-  Manager(const Comm& comm, const std::vector<std::int64_t>& todo, const StopToken& stop, ProgressSink* progress)
+  Manager(const Comm& comm, const std::vector<QueuedUnit>& todo, const StopToken& stop, ProgressSink* progress)
       : comm_(comm.group()->handle),
         stop_(stop),
         progress_(progress),
@@ -70,7 +71,7 @@ class Manager {
 
   void serve() {
     Nap nap;
-    PendingReceive<2> report(comm_);
+    PendingReceive<4> report(comm_);
     report.post(MPI_ANY_SOURCE, kReport);
     while (!abandoned_) {
       if (stop_.requested()) stop_all();
@@ -79,6 +80,8 @@ class Manager {
         continue;
       }
       nap.something_came();
+      if (static_cast<Report>(report[0]) == Report::done)
+        hand_out_.learn(report[2], 1e-6 * static_cast<double>(report[3]));
       handle(report.source(), static_cast<Report>(report[0]), report[1] != 0);
       if (hand_out_.finished()) break;
       report.post(MPI_ANY_SOURCE, kReport);
@@ -143,9 +146,11 @@ class Worker {
       if (unit == HandOut::kNoUnit) {
         ++dismissed;
       } else {
+        const auto begin = std::chrono::steady_clock::now();
         const Report report = may_start() ? to_report(run_one_(unit)) : Report::not_started;
+        const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
         count(mine_, report);
-        ask(slot, report);
+        ask(slot, report, unit, static_cast<std::int64_t>(spent.count()));
       }
     }
     end_.wait();
@@ -158,9 +163,9 @@ class Worker {
 
   bool may_start() { return !stop_.requested() && !end_.arrived(); }
 
-  void ask(int slot, Report report) {
+  void ask(int slot, Report report, std::int64_t unit = HandOut::kNoUnit, std::int64_t microseconds = 0) {
     answers_[slot].post(0, kUnit);
-    send<2>(comm_, 0, kReport, {static_cast<std::int64_t>(report), stop_.requested() ? 1 : 0});
+    send<4>(comm_, 0, kReport, {static_cast<std::int64_t>(report), stop_.requested() ? 1 : 0, unit, microseconds});
   }
 
   MPI_Comm comm_;
@@ -171,19 +176,19 @@ class Worker {
   DispatchResult mine_;
 };
 
-DispatchResult run_alone(const std::vector<std::int64_t>& todo, const RunOne& run_one, const StopToken& stop,
+DispatchResult run_alone(const std::vector<QueuedUnit>& todo, const RunOne& run_one, const StopToken& stop,
                          ProgressSink* progress) {
   DispatchResult result;
-  for (const std::int64_t unit : todo) {
-    if (stop.requested()) break;
-    count(result, to_report(run_one(unit)));
+  UnitQueue queue(todo);
+  while (queue.size() > 0 && !stop.requested()) {
+    count(result, to_report(run_one(queue.pop())));
     if (progress) progress->update(result.done, result.failed);
   }
   result.stopped = stop.requested();
   return result;
 }
 
-DispatchResult run_together(const Comm& comm, const std::vector<std::int64_t>& todo, const RunOne& run_one,
+DispatchResult run_together(const Comm& comm, const std::vector<QueuedUnit>& todo, const RunOne& run_one,
                             const StopToken& stop, ProgressSink* progress) {
   if (comm.rank() != 0) return Worker(comm, run_one, stop).run();
   const Manager manager(comm, todo, stop, progress);
@@ -202,7 +207,7 @@ DispatchResult sum_over_ranks(const Comm& comm, const DispatchResult& mine) {
 
 }  // namespace
 
-DispatchResult run_units(const Comm& comm, const std::vector<std::int64_t>& todo, const RunOne& run_one,
+DispatchResult run_units(const Comm& comm, const std::vector<QueuedUnit>& todo, const RunOne& run_one,
                          const StopToken& stop, ProgressSink* progress) {
   ProgressSink* shown = comm.rank() == 0 ? progress : nullptr;
   if (shown) shown->start(static_cast<std::int64_t>(todo.size()));

@@ -7,6 +7,7 @@
 #include "cluster/comm.hpp"
 #include "cluster/preemption.hpp"
 #include "cluster/progress.hpp"
+#include "cluster/unit_queue.hpp"
 
 namespace neurosweep {
 
@@ -20,11 +21,11 @@ struct DispatchResult {
 enum class UnitOutcome { done, failed };
 
 /// Hands each unit to exactly one rank, as ranks get free, and runs it there in the calling thread. Collective.
-///   todo      global unit numbers in the order of hand-out; read on rank 0 only
+///   todo      read on rank 0 only; see UnitQueue for the order of hand-out
 ///   run_one   must not throw: an exception leaves the other ranks waiting and has to end in abort_other_ranks
 ///   progress  used on rank 0 only; may be null
 ///   throws    Error{mpi} when the message layer fails
-DispatchResult run_units(const Comm& comm, const std::vector<std::int64_t>& todo,
+DispatchResult run_units(const Comm& comm, const std::vector<QueuedUnit>& todo,
                          const std::function<UnitOutcome(std::int64_t)>& run_one, const StopToken& stop,
                          ProgressSink* progress);
 

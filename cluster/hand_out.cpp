@@ -1,55 +1,61 @@
 #include "cluster/hand_out.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace neurosweep {
 
 namespace {
-constexpr int kAskingsPerRank = 2;
+constexpr std::int64_t kAskingsPerRank = 2;
 }
 
-HandOut::HandOut(const std::vector<std::int64_t>& todo, int ranks) : todo_(todo), ranks_(ranks) {}
+HandOut::HandOut(std::vector<QueuedUnit> todo, int ranks) : queue_(std::move(todo)), ranks_(ranks) {}
 
 std::vector<HandOut::Answer> HandOut::on_ready(int rank) {
   ++ranks_[rank].asking;
-  return answer_all();
+  return answer(rank);
 }
 
 std::vector<HandOut::Answer> HandOut::on_returned(int rank) {
   --ranks_[rank].holding;
   ++ranks_[rank].asking;
-  return answer_all();
+  return answer(rank);
 }
 
 std::vector<HandOut::Answer> HandOut::on_stop() {
-  next_ = todo_.size();
-  return answer_all();
+  queue_.clear();
+  return answer(0);
 }
 
 bool HandOut::finished() const {
-  return std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) { return rank.dismissed == kAskingsPerRank; });
+  return dismissals_ == kAskingsPerRank * static_cast<std::int64_t>(ranks_.size());
 }
 
 bool HandOut::may_have_unit(const Rank& rank) const {
-  const std::size_t left = todo_.size() - next_;
-  return rank.holding == 0 ? left > 0 : left >= ranks_.size();
+  return rank.holding == 0 ? queue_.size() > 0 : queue_.plenty(static_cast<int>(ranks_.size()));
 }
 
-std::vector<HandOut::Answer> HandOut::answer_all() {
+/// Answers the rank that came. Another one that waits can only be answered when nothing is left, or when it comes
+/// itself.
+std::vector<HandOut::Answer> HandOut::answer(int rank) {
   std::vector<Answer> answers;
-  for (int r = 0; r < static_cast<int>(ranks_.size()); ++r) {
-    Rank& rank = ranks_[r];
-    while (rank.asking > 0 && may_have_unit(rank)) {
-      answers.push_back({r, todo_[next_++]});
-      --rank.asking;
-      ++rank.holding;
-    }
+  Rank& asker = ranks_[rank];
+  while (asker.asking > 0 && may_have_unit(asker)) {
+    answers.push_back({rank, queue_.pop()});
+    --asker.asking;
+    ++asker.holding;
   }
-  if (next_ < todo_.size()) return answers;
-  for (int r = 0; r < static_cast<int>(ranks_.size()); ++r) {
-    for (; ranks_[r].asking > 0; --ranks_[r].asking, ++ranks_[r].dismissed) answers.push_back({r, kNoUnit});
+  if (queue_.size() > 0) return answers;
+  if (told_all_waiting_) {
+    dismiss(rank, answers);
+  } else {
+    for (int r = 0; r < static_cast<int>(ranks_.size()); ++r) dismiss(r, answers);
+    told_all_waiting_ = true;
   }
   return answers;
+}
+
+void HandOut::dismiss(int rank, std::vector<Answer>& answers) {
+  for (; ranks_[rank].asking > 0; --ranks_[rank].asking, ++dismissals_) answers.push_back({rank, kNoUnit});
 }
 
 }  // namespace neurosweep

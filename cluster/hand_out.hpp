@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "cluster/unit_queue.hpp"
+
 namespace neurosweep {
 
 /// Decides which rank gets which unit when; the dispatcher carries its answers. A rank asks twice at the start and
 /// once with every unit it gives back, and each asking is answered once: with a unit, or with kNoUnit for good.
 /// So a rank holds at most two units: one at work and one ahead. The last units are given to idle ranks only.
+/// Units come in the order of a UnitQueue, which learns from the seconds that they took.
 class HandOut {
  public:
   static constexpr std::int64_t kNoUnit = -1;
@@ -18,12 +21,14 @@ class HandOut {
     std::int64_t unit;
   };
 
-  HandOut(const std::vector<std::int64_t>& todo, int ranks);
+  HandOut(std::vector<QueuedUnit> todo, int ranks);
 
   /// A rank asks for work before it has had any.
   std::vector<Answer> on_ready(int rank);
   /// A rank gives back a unit, run or not, and asks again.
   std::vector<Answer> on_returned(int rank);
+  /// A unit was done in so many seconds; to be called before on_returned().
+  void learn(std::int64_t unit, double seconds) { queue_.learn(unit, seconds); }
   /// No unit is given any more.
   std::vector<Answer> on_stop();
   /// Every asking of every rank was answered, and none has a unit left.
@@ -33,14 +38,15 @@ class HandOut {
   struct Rank {
     int asking = 0;
     int holding = 0;
-    int dismissed = 0;
   };
-  std::vector<Answer> answer_all();
+  std::vector<Answer> answer(int rank);
+  void dismiss(int rank, std::vector<Answer>& answers);
   bool may_have_unit(const Rank& rank) const;
 
-  const std::vector<std::int64_t>& todo_;
-  std::size_t next_ = 0;
+  UnitQueue queue_;
   std::vector<Rank> ranks_;
+  std::int64_t dismissals_ = 0;    ///< over all ranks
+  bool told_all_waiting_ = false;  ///< that nothing is left
 };
 
 }  // namespace neurosweep

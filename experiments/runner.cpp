@@ -18,6 +18,7 @@
 #include "cluster/watchdog.hpp"
 #include "experiments/experiment.hpp"
 #include "experiments/identity.hpp"
+#include "experiments/unit_cost.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
@@ -204,7 +205,8 @@ class StudyRun {
       attempts_ = parse_json(attempts, "attempts").get<std::map<std::int64_t, std::int64_t>>();
       ProgressSink progress(fmt::format("{} ({})", plan_.experiment, plan_.kind));
       const auto result = run_units(
-          comm_, todo, [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
+          comm_, queue_units(*catalog_, plan_, todo, attempts_),
+          [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
       shard_->commit();
       comm_.barrier();
       result_.units_done += result.done;
@@ -221,8 +223,6 @@ class StudyRun {
     for (std::int64_t unit : pending_units(db, round_id_)) {
       if (attempts_of(unit) < kMaxAttempts) todo.push_back(unit);
     }
-    // A unit that ends its process goes last, when the others are safe.
-    std::stable_sort(todo.begin(), todo.end(), [&](auto a, auto b) { return attempts_of(a) < attempts_of(b); });
     return todo;
   }
 

@@ -31,7 +31,7 @@ StoppedRun run_and_stop_on(int stopping_rank, std::int64_t units) {
     if (comm.rank() == stopping_rank && ran.size() == 3) stop.request(SIGUSR1);
     return UnitOutcome::done;
   };
-  const DispatchResult result = run_units(comm, numbered(units), run_one, stop, nullptr);
+  const DispatchResult result = run_units(comm, alike(numbered(units)), run_one, stop, nullptr);
   auto all = gather_units(comm, ran);
   std::sort(all.begin(), all.end());
   return {result, all};
@@ -61,7 +61,7 @@ TEST(DispatcherStop, UnitsThatWereNotStartedAreRunByTheNextCall) {
   std::set_difference(all.begin(), all.end(), first.ran.begin(), first.ran.end(), std::back_inserter(left));
   const auto run_one = [](std::int64_t) { return UnitOutcome::done; };
 
-  const DispatchResult second = run_units(comm, left, run_one, StopToken(), nullptr);
+  const DispatchResult second = run_units(comm, alike(left), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(first.result.done + second.done, 1000);
   EXPECT_FALSE(second.stopped);
@@ -79,7 +79,7 @@ TEST(DispatcherStop, ARequestBeforeTheRoundOnOneRankStartsNothingThere) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, numbered(2000), run_one, stop, nullptr);
+  const DispatchResult result = run_units(comm, alike(numbered(2000)), run_one, stop, nullptr);
 
   EXPECT_TRUE(result.stopped);
   EXPECT_LT(result.done, 1000);
@@ -104,7 +104,7 @@ TEST(DispatcherStop, OtherRanksDoNotStartTheirUnitAhead) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, numbered(100), run_one, stop, nullptr);
+  const DispatchResult result = run_units(comm, alike(numbered(100)), run_one, stop, nullptr);
 
   EXPECT_TRUE(result.stopped);
   EXPECT_LE(mine, 1);

@@ -27,7 +27,7 @@ TEST(Dispatcher, UnevenUnitsAreEachRunOnce) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, todo, run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(comm, alike(todo), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(result.done, 60);
   EXPECT_EQ(result.failed, 0);
@@ -50,7 +50,7 @@ TEST(Dispatcher, ASlowRankTakesFewerUnits) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, numbered(80), run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(comm, alike(numbered(80)), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(result.done, 80);
   if (comm.size() > 1 && comm.rank() == slow_rank) {
@@ -69,7 +69,7 @@ TEST(Dispatcher, EachRankRunsItsUnitsInTheOrderOfTheList) {
     return UnitOutcome::done;
   };
 
-  run_units(comm, todo, run_one, StopToken(), nullptr);
+  run_units(comm, alike(todo), run_one, StopToken(), nullptr);
 
   EXPECT_TRUE(std::is_sorted(ran.begin(), ran.end(), std::greater<>()));
   if (comm.size() == 1) {
@@ -80,7 +80,7 @@ TEST(Dispatcher, EachRankRunsItsUnitsInTheOrderOfTheList) {
 TEST(Dispatcher, FailuresAreCountedOnEveryRank) {
   const auto run_one = [](std::int64_t unit) { return unit % 3 == 0 ? UnitOutcome::failed : UnitOutcome::done; };
 
-  const DispatchResult result = run_units(Comm::world(), numbered(30), run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(Comm::world(), alike(numbered(30)), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(result.failed, 10);
   EXPECT_EQ(result.done, 20);
@@ -104,7 +104,7 @@ TEST(Dispatcher, FewUnitsAreSpreadOverTheRanks) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, numbered(comm.size()), run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(comm, alike(numbered(comm.size())), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(result.done, comm.size());
   EXPECT_EQ(mine, 1);
@@ -118,7 +118,7 @@ TEST(Dispatcher, MoreRanksThanUnitsLeaveRanksIdle) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, {42}, run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(comm, {{42}}, run_one, StopToken(), nullptr);
 
   EXPECT_EQ(result.done, 1);
   EXPECT_EQ(comm.all_sum(mine), 1);
@@ -133,7 +133,7 @@ TEST(Dispatcher, TheListOfRankZeroCounts) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(comm, todo, run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(comm, alike(todo), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(result.done, 12);
   EXPECT_EQ(std::count(ran.begin(), ran.end(), 999), 0);
@@ -145,7 +145,7 @@ TEST(Dispatcher, RoundsFollowEachOther) {
   const auto run_one = [](std::int64_t) { return UnitOutcome::done; };
 
   for (int round = 0; round < 50; ++round) {
-    finished += run_units(comm, numbered(round % 9), run_one, StopToken(), nullptr).done;
+    finished += run_units(comm, alike(numbered(round % 9)), run_one, StopToken(), nullptr).done;
   }
 
   std::int64_t expected = 0;
@@ -160,7 +160,7 @@ TEST(Dispatcher, RankZeroShowsProgress) {
   ProgressSink progress("sweep round 0", out);
   const auto run_one = [](std::int64_t unit) { return unit == 1 ? UnitOutcome::failed : UnitOutcome::done; };
 
-  run_units(comm, numbered(8), run_one, StopToken(), &progress);
+  run_units(comm, alike(numbered(8)), run_one, StopToken(), &progress);
 
   std::rewind(out);
   char text[512] = "";

@@ -18,7 +18,7 @@ std::vector<std::int64_t> units_of(const std::vector<HandOut::Answer>& answers, 
 
 TEST(HandOut, ARankGetsOneUnitToWorkOnAndOneAhead) {
   const std::vector<std::int64_t> todo = {10, 11, 12, 13, 14};
-  HandOut hand_out(todo, 2);
+  HandOut hand_out(alike(todo), 2);
 
   EXPECT_EQ(units_of(hand_out.on_ready(0), 0), std::vector<std::int64_t>{10});
   EXPECT_EQ(units_of(hand_out.on_ready(0), 0), std::vector<std::int64_t>{11});
@@ -26,7 +26,7 @@ TEST(HandOut, ARankGetsOneUnitToWorkOnAndOneAhead) {
 
 TEST(HandOut, TheLastUnitsGoToIdleRanksOnly) {
   const std::vector<std::int64_t> todo = {10, 11};
-  HandOut hand_out(todo, 2);
+  HandOut hand_out(alike(todo), 2);
 
   EXPECT_EQ(units_of(hand_out.on_ready(0), 0), std::vector<std::int64_t>{10});
   EXPECT_TRUE(hand_out.on_ready(0).empty());
@@ -35,7 +35,7 @@ TEST(HandOut, TheLastUnitsGoToIdleRanksOnly) {
 
 TEST(HandOut, ARankThatWaitsForTheLastUnitGetsItWhenItIsIdle) {
   const std::vector<std::int64_t> todo = {10, 11, 12};
-  HandOut hand_out(todo, 2);
+  HandOut hand_out(alike(todo), 2);
   for (const int rank : {0, 1}) hand_out.on_ready(rank);
   for (const int rank : {0, 1}) EXPECT_TRUE(hand_out.on_ready(rank).empty());
 
@@ -47,7 +47,7 @@ TEST(HandOut, ARankThatWaitsForTheLastUnitGetsItWhenItIsIdle) {
 
 TEST(HandOut, AStopAnswersEveryWaitingRankWithNothing) {
   const std::vector<std::int64_t> todo = {10, 11};
-  HandOut hand_out(todo, 2);
+  HandOut hand_out(alike(todo), 2);
   hand_out.on_ready(0);
   hand_out.on_ready(0);
 
@@ -58,7 +58,7 @@ TEST(HandOut, AStopAnswersEveryWaitingRankWithNothing) {
 
 TEST(HandOut, AnEmptyListFinishesOnceEveryRankHasAskedTwice) {
   const std::vector<std::int64_t> todo;
-  HandOut hand_out(todo, 1);
+  HandOut hand_out(alike(todo), 1);
 
   hand_out.on_ready(0);
   EXPECT_FALSE(hand_out.finished());
@@ -73,7 +73,7 @@ TEST(HandOut, AnyOrderOfRanksGivesEveryUnitOnceInOrder) {
     const int ranks = 1 + static_cast<int>(random() % 5);
     std::vector<std::int64_t> todo(random() % 12);
     for (std::size_t i = 0; i < todo.size(); ++i) todo[i] = 100 + static_cast<std::int64_t>(i);
-    HandOut hand_out(todo, ranks);
+    HandOut hand_out(alike(todo), ranks);
     std::vector<std::int64_t> given;
     std::vector<int> dismissed(ranks), holding(ranks), ready(ranks, 2);
     const auto take = [&](const std::vector<HandOut::Answer>& answers) {

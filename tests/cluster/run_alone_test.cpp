@@ -35,7 +35,7 @@ TEST(RunAlone, RunsEveryUnitInOrder) {
     return unit == 3 ? UnitOutcome::failed : UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(Comm::self_only(), todo, run_one, StopToken(), nullptr);
+  const DispatchResult result = run_units(Comm::self_only(), alike(todo), run_one, StopToken(), nullptr);
 
   EXPECT_EQ(ran, todo);
   EXPECT_EQ(result.done, 2);
@@ -52,7 +52,7 @@ TEST(RunAlone, StopsBeforeTheNextUnit) {
     return UnitOutcome::done;
   };
 
-  const DispatchResult result = run_units(Comm::self_only(), todo, run_one, stop, nullptr);
+  const DispatchResult result = run_units(Comm::self_only(), alike(todo), run_one, stop, nullptr);
 
   EXPECT_EQ(result.done, 4);
   EXPECT_TRUE(result.stopped);
@@ -61,7 +61,7 @@ TEST(RunAlone, StopsBeforeTheNextUnit) {
 TEST(RunAlone, AnExceptionReachesTheCaller) {
   const auto run_one = [](std::int64_t) -> UnitOutcome { throw std::runtime_error("bug"); };
 
-  EXPECT_THROW(run_units(Comm::self_only(), {1}, run_one, StopToken(), nullptr), std::runtime_error);
+  EXPECT_THROW(run_units(Comm::self_only(), {{1}}, run_one, StopToken(), nullptr), std::runtime_error);
 }
 
 }  // namespace
