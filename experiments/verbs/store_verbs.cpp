@@ -192,15 +192,21 @@ int run_status(const std::vector<std::string>& words) {
 
 int run_verify(const std::vector<std::string>& words) {
   std::string dir;
-  bool json = false;
+  bool json = false, set_aside = false;
   CommandLine line(
-      "verify DIR [--json]",
-      "Checks a store: file structure, schema, the checksum of every unit against its rows, completeness,\n"
-      "orphans; prints the content hash of all measured results. Status 5 when something is wrong, 3 when\n"
-      "units are missing.");
+      "verify DIR [--set-aside]",
+      "Checks a store and its shards: file structure, schema, the checksum of every unit against its rows,\n"
+      "completeness, orphans; prints the content hash of all measured results. Status 5 when something is\n"
+      "wrong, 3 when units are missing. To mend it, run the study again.");
   line.positional("DIR", dir, "result folder").flag("json", json, "print as JSON");
+  line.flag("set-aside", set_aside, "take over what is sound in damaged shards and rename them to *.corrupt");
   if (line.parse(words) == Outcome::help_printed) return exit_status::kComplete;
-  const VerifyReport report = verify_store(dir);
+  VerifyReport report = verify_store(dir);
+  if (set_aside && !report.damaged_shards.empty()) {
+    merge_shards(dir);
+    for (const RankFile& shard : report.damaged_shards) set_shard_aside(shard, "found by verify");
+    report = verify_store(dir);
+  }
   if (json) {
     std::cout << json_text({{"content_hash", report.content_hash},
                             {"problems", report.problems},
