@@ -1,0 +1,215 @@
+// Whole studies with real ranks, each broken in one way.
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "framework/base/error.hpp"
+#include "tests/fault/faulty_run.hpp"
+#include "tests/integration/study_fixture.hpp"
+
+namespace neurosweep {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using testing::BackgroundProgram;
+using ::testing::Eq;
+using testing::FaultSetting;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::ProgramResult;
+using testing::run_neurosweep;
+using testing::run_program;
+using testing::words_with_fault;
+
+constexpr const char* kSweepUnit = "1:3";  // round 1 is the sweep
+
+class FaultyStudyTest : public testing::StudyTest {
+ protected:
+  std::vector<std::string> run_words(int ranks, const std::string& study, const std::string& dir) const {
+    auto words = ranks > 1 ? testing::mpirun_words(ranks) : std::vector{testing::neurosweep_path()};
+    for (const std::string& word : {std::string("run"), study, std::string("--store"), dir}) words.push_back(word);
+    return words;
+  }
+
+  ProgramResult run_with(const std::vector<FaultSetting>& faults, int ranks = 1) const {
+    return run_program(words_with_fault(faults, run_words(ranks, write_study(), store())));
+  }
+
+  std::string undisturbed_hash() const {
+    run_study(store("undisturbed"));
+    return sound_hash(store("undisturbed"));
+  }
+
+  // A study whose units have a deadline of a second.
+  std::string study_with_deadline() const { return write_study({{"seed = 3", "seed = 3\nunit_deadline = 1"}}); }
+};
+
+TEST_F(FaultyStudyTest, AUnitThatAlwaysCrashesIsLeftOutAfterThreeStartsAndTheOthersAreDone) {
+  int crashes = 0;
+  ProgramResult last;
+
+  for (int start = 0; start < 6; ++start) {
+    last = run_with({{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", std::to_string(SIGSEGV)}});
+    if (last.status != 128 + SIGSEGV) break;
+    ++crashes;
+  }
+
+  EXPECT_EQ(crashes, 3);
+  EXPECT_EQ(last.status, exit_status::kFailedUnits) << last.err;
+  EXPECT_THAT(last.err, HasSubstr("unit 3 of round 1: the process of rank 0 in launch 3 ended by SIGSEGV"));
+  const Json failures = query("SELECT unit, kind, message FROM unit_failure");
+  ASSERT_EQ(failures.size(), 3u);
+  EXPECT_EQ(failures[0].at("kind"), "crash");
+  EXPECT_EQ(run_neurosweep({"verify", store()}).status, exit_status::kFailedUnits);
+  EXPECT_EQ(query("SELECT sum(n_units) - (SELECT count(*) FROM unit) AS missing FROM round")[0].at("missing"), 1);
+}
+
+TEST_F(FaultyStudyTest, AUnitThatKillsOneOfTwoRanksIsLeftOutToo) {
+  int crashes = 0;
+  ProgramResult last;
+
+  for (int start = 0; start < 6; ++start) {
+    last = run_with({{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", std::to_string(SIGKILL)}}, 2);
+    if (last.status == exit_status::kFailedUnits) break;
+    ++crashes;
+  }
+
+  EXPECT_EQ(crashes, 3);
+  EXPECT_EQ(last.status, exit_status::kFailedUnits) << last.err;
+  EXPECT_EQ(query("SELECT count(*) AS n FROM unit_failure WHERE unit = 3 AND round_id = 1")[0].at("n"), 3);
+}
+
+TEST_F(FaultyStudyTest, AUnitThatCrashesOnceIsMeasuredByTheNextStart) {
+  const std::string hash = undisturbed_hash();
+
+  const auto crashed = run_with({{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", std::to_string(SIGABRT)}});
+  run_study(store());
+
+  EXPECT_EQ(crashed.status, 128 + SIGABRT);
+  EXPECT_EQ(sound_hash(store()), hash);
+}
+
+TEST_F(FaultyStudyTest, AHungUnitIsNamedAndTheRunEndsForAnother) {
+  const std::string study = study_with_deadline();
+  const std::vector<FaultSetting> hang = {{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", "hang"}};
+  ASSERT_EQ(run_program(run_words(1, study, store("undisturbed"))).status, 0);
+
+  const auto hung = run_program(words_with_fault(hang, run_words(2, study, store())));
+  const auto resumed = run_program(run_words(2, study, store()));
+
+  EXPECT_EQ(hung.status, exit_status::kCheckpointed) << hung.err;
+  EXPECT_THAT(hung.err, HasSubstr("unit 3 on rank"));
+  EXPECT_THAT(hung.err, HasSubstr("takes longer than its deadline of 1 s"));
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(sound_hash(store()), sound_hash(store("undisturbed")));
+  EXPECT_EQ(query("SELECT message FROM unit_failure")[0].at("message"), "the process took longer than the deadline");
+}
+
+TEST_F(FaultyStudyTest, AFullDiskEndsTheRunWithItsStatusOnAnyRank) {
+  const std::string hash = undisturbed_hash();
+
+  for (int ranks : {1, 2}) {
+    for (const char* file : {"shard-0.db-wal", "results.db-wal"}) {
+      const auto full = run_with({{"NS_FAULT", "enospc"}, {"NS_FAULT_FILE", file}, {"NS_FAULT_AT", "12"}}, ranks);
+      EXPECT_EQ(full.status, exit_status::kIo) << full.err << file;
+      EXPECT_THAT(full.err, HasSubstr("free space or raise the quota, then run again; committed units are kept"));
+    }
+  }
+  run_study(store());
+
+  EXPECT_EQ(sound_hash(store()), hash);
+}
+
+TEST_F(FaultyStudyTest, JumpsOfTheClockChangeNothing) {
+  const std::string hash = undisturbed_hash();
+
+  const auto run = run_with({{"NS_FAULT_CLOCK", "1"}}, 2);
+
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(sound_hash(store()), hash);
+}
+
+TEST_F(FaultyStudyTest, TwoLaunchesAtOnceBothFinish) {
+  const std::string hash = undisturbed_hash();
+
+  BackgroundProgram first(run_words(2, write_study(), store()));
+  BackgroundProgram second(run_words(2, write_study(), store()));
+
+  EXPECT_EQ(first.wait(), 0);
+  EXPECT_EQ(second.wait(), 0);
+  EXPECT_EQ(sound_hash(store()), hash);
+  EXPECT_EQ(query("SELECT count(*) AS n FROM launch")[0].at("n"), 2);
+}
+
+TEST_F(FaultyStudyTest, AModelThatGivesNanFailsItsUnitsAndSaysSo) {
+  const std::string model = dir_.file("nan-model");
+  fs::copy(testing::small_reasoner(), model);
+  std::string weights = testing::read_file(model + "/model.safetensors");
+  const std::string nan("\x00\x00\xc0\x7f", 4);
+  for (std::size_t at = weights.size() - 4096; at < weights.size(); at += 4) weights.replace(at, 4, nan);
+  testing::write_file(model + "/model.safetensors", weights);
+  const std::string study = write_study({{"@models@/reasoner-small", model}});
+
+  const auto run = run_program(run_words(1, study, store()));
+
+  EXPECT_THAT(run.status, AnyOf(Eq(exit_status::kFailedUnits), Eq(exit_status::kInput))) << run.err;
+  EXPECT_THAT(run.err, AnyOf(HasSubstr("nan"), HasSubstr("NaN"), HasSubstr("finite")));
+}
+
+// Changes a measured number in a finished shard and in results.db, behind the back of their checksums.
+void spoil(const std::string& path) {
+  const auto done = run_program({"sqlite3", path, "UPDATE trace SET logprob = logprob + 1 WHERE unit = 2"});
+  ASSERT_EQ(done.status, 0) << done.err;
+}
+
+TEST_F(FaultyStudyTest, ASpoiledStoreIsFoundByVerifyAndMadeGoodByTheNextRun) {
+  run_study(store());
+  const std::string hash = sound_hash(store());
+  spoil(store() + "/results.db");
+  spoil(store() + "/launch-1/shard-0.db");
+
+  const auto found = run_neurosweep({"verify", store()});
+  const auto again = run_study(store());
+
+  EXPECT_EQ(found.status, exit_status::kStore);
+  EXPECT_THAT(found.out, HasSubstr("problem: unit 2 of round 0: rows have checksum"));
+  EXPECT_THAT(found.out, HasSubstr("problem: launch-1/shard-0.db: unit 2 of round 0: rows have checksum"));
+  EXPECT_THAT(again.err, HasSubstr("results.db is damaged"));
+  EXPECT_THAT(again.out, HasSubstr("complete: 1 units in this launch; content hash " + hash));
+  EXPECT_TRUE(fs::exists(store() + "/launch-1/shard-0.db.corrupt"));
+  EXPECT_EQ(sound_hash(store()), hash);
+}
+
+TEST_F(FaultyStudyTest, VerifySetsASpoiledShardAside) {
+  run_study(store());
+  const std::string hash = sound_hash(store());
+  spoil(store() + "/launch-1/shard-0.db");
+
+  const auto found = run_neurosweep({"verify", store()});
+  const auto mended = run_neurosweep({"verify", store(), "--set-aside"});
+
+  EXPECT_EQ(found.status, exit_status::kStore);
+  EXPECT_EQ(mended.status, 0) << mended.out << mended.err;
+  EXPECT_EQ(sound_hash(store()), hash);
+}
+
+TEST_F(FaultyStudyTest, AnySignalToStopOnOneRankDrainsAll) {
+  const std::string hash = undisturbed_hash();
+
+  for (int number : {SIGUSR1, SIGTERM, SIGINT}) {
+    const auto drained = run_with({{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", std::to_string(number)}}, 3);
+    EXPECT_THAT(drained.status, AnyOf(Eq(exit_status::kCheckpointed), Eq(0))) << drained.err;
+  }
+  run_study(store());
+
+  EXPECT_EQ(sound_hash(store()), hash);
+  EXPECT_EQ(query("SELECT count(*) AS n FROM unit_failure")[0].at("n"), 0);
+}
+
+}  // namespace
+}  // namespace neurosweep
