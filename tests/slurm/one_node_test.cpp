@@ -1,0 +1,86 @@
+#include <filesystem>
+
+#include <gmock/gmock.h>
+
+#include "tests/slurm/slurm_study_test.hpp"
+
+namespace neurosweep {
+namespace {
+
+using ::testing::HasSubstr;
+
+class OneNodeSlurm : public testing::SlurmStudyTest {
+ protected:
+  static void SetUpTestSuite() { start_slurm(1); }
+};
+
+TEST_F(OneNodeSlurm, JobThatMeetsItsTimeLimitRequeuesItself) {
+  undisturbed_hash();
+  slurm().wait_for_time_check_within(std::chrono::seconds(5));
+
+  const Jobs jobs = submit({"--launcher", "none", "--time", "1", "--sbatch=--signal=B:USR1@29"});
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "JobState"), "COMPLETED");
+  EXPECT_NE(slurm().job_field(jobs.sweep, "Restarts"), "0");
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("checkpointed"));
+}
+
+TEST_F(OneNodeSlurm, JobThatIsAskedToStopRequeuesItself) {
+  const Jobs jobs = submit({"--tasks-per-node", "2"});
+  wait_for_work(jobs);
+
+  testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep});
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("checkpointed"));
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("start 2, 2 ranks on n1 by srun"));
+}
+
+TEST_F(OneNodeSlurm, CancelledJobGoesOnWhenItIsSubmittedAgain) {
+  const Jobs cancelled = submit({"--tasks-per-node", "2"});
+  wait_for_work(cancelled);
+
+  testing::run_program({"scancel", cancelled.sweep});
+  wait_for_state(cancelled.reduce, "FAILED");
+
+  EXPECT_EQ(slurm().job_field(cancelled.sweep, "JobState"), "CANCELLED");
+  EXPECT_EQ(slurm().job_field(cancelled.sweep, "Restarts"), "0");
+  EXPECT_EQ(slurm().job_field(cancelled.reduce, "ExitCode"), "3:0");
+
+  expect_completion(submit({"--tasks-per-node", "2"}));
+}
+
+TEST_F(OneNodeSlurm, KilledRankIsRequeued) {
+  const Jobs jobs = submit({"--tasks-per-node", "2"});
+  wait_for_work(jobs);
+
+  testing::run_program({"pkill", "-KILL", "--newest", "-f", "^" + testing::neurosweep_path() + " run .*" + jobs.store});
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("ranks or nodes were lost (status 137)"));
+}
+
+TEST_F(OneNodeSlurm, SlicesOfAnArrayFollowOneAnother) {
+  const Jobs jobs = submit({"--tasks-per-node", "2", "--launcher", "mpirun", "--array", "3"});
+  wait_for_work(jobs);
+
+  testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep + "_1", "ExitCode"), "85:0");
+  EXPECT_EQ(slurm().job_field(jobs.sweep + "_2", "JobState"), "COMPLETED");
+  EXPECT_EQ(slurm().job_field(jobs.sweep + "_3", "JobState"), "CANCELLED");
+}
+
+TEST_F(OneNodeSlurm, RefusalOfSbatchIsPassedOn) {
+  const auto result = testing::run_neurosweep({"submit", study(), "--store", store(), "--partition", "nowhere"});
+
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("sbatch refused it: sbatch: error: invalid partition specified: nowhere"));
+}
+
+}  // namespace
+}  // namespace neurosweep

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/integration/study_fixture.hpp"
+#include "tests/slurm/local_slurm.hpp"
+
+namespace neurosweep::testing {
+
+/// A study submitted to a local SLURM, which all tests of a suite share.
+class SlurmStudyTest : public StudyTest {
+ protected:
+  /// The two jobs that `neurosweep submit` made.
+  struct Jobs {
+    std::string sweep, reduce, store;
+  };
+
+  static void start_slurm(int nodes) { slurm_ = std::make_unique<LocalSlurm>(nodes); }
+  static void TearDownTestSuite() { slurm_.reset(); }
+  void SetUp() override;
+  void TearDown() override;  ///< of a failed test: prints the logs; ends every job
+
+  static const LocalSlurm& slurm() { return *slurm_; }
+
+  /// The study, of about 12 s of one processor.
+  std::string study() const;
+  /// Hash of the study run by two ranks without SLURM and without disturbance.
+  std::string undisturbed_hash() const;
+
+  Jobs submit(const std::vector<std::string>& options) const;
+  /// Waits until the sweep experiment has done units and is at work.
+  void wait_for_work(const Jobs& jobs) const;
+  /// Waits until a job is in one of the states, separated by '|'.
+  void wait_for_state(const std::string& job, const std::string& states) const;
+  /// Waits until the reduce job has ended; then the store must be complete, sound, reported and as undisturbed.
+  void expect_completion(const Jobs& jobs) const;
+  /// What the sweep's starts wrote.
+  std::string sweep_log(const Jobs& jobs) const;
+
+ private:
+  static std::unique_ptr<LocalSlurm> slurm_;
+};
+
+}  // namespace neurosweep::testing

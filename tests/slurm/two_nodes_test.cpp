@@ -1,0 +1,41 @@
+#include <gmock/gmock.h>
+
+#include "tests/slurm/slurm_study_test.hpp"
+
+namespace neurosweep {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TwoNodeSlurm : public testing::SlurmStudyTest {
+ protected:
+  static void SetUpTestSuite() { start_slurm(2); }
+};
+
+TEST_F(TwoNodeSlurm, PreemptedJobGoesOnAfterwards) {
+  const Jobs jobs = submit({"--nodes", "2", "--launcher", "mpirun"});
+  wait_for_work(jobs);
+
+  testing::run_program(
+      {"sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true"});
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("DUE TO PREEMPTION"));
+}
+
+TEST_F(TwoNodeSlurm, JobThatLosesANodeGoesOnWhenItIsBack) {
+  const Jobs jobs = submit({"--nodes", "2"});
+  wait_for_work(jobs);
+
+  slurm().lose("n2");
+  wait_for_state(jobs.sweep, "PENDING");
+  slurm().bring_back("n2");
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("DUE TO NODE FAILURE"));
+}
+
+}  // namespace
+}  // namespace neurosweep
