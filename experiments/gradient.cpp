@@ -125,9 +125,10 @@ UnitRows GradientExperiment::measure(Workbench& bench, const Plan&, const WorkUn
       texts.push_back({catalog.reference(model, task, item), 1});
     } else {
       const auto eos = model.arch.eos.empty() ? -1 : model.arch.eos.front();
-      texts.push_back({make_reference(*model.tokenizer, task.prompt.fill(item.fields), unit.texts[i], item.answer, eos,
-                                      model.arch.context, fmt::format("an attempt at '{}'", item.id)),
-                       i % 2 == 0 ? 1.0 : -1.0});
+      texts.push_back(
+          {make_reference(*model.tokenizer, task.prompt.fill(item.fields), unit.texts[i], item.fields.at("answer"), eos,
+                          model.arch.context, fmt::format("an attempt at '{}'", item.id)),
+           i % 2 == 0 ? 1.0 : -1.0});
     }
   }
   std::vector<float> gradient = push_gradient(bench.decoder(unit.model), texts);

@@ -1,8 +1,8 @@
 #include <iostream>
 
-#include "cluster/progress.hpp"
 #include "experiments/verbs/submit_verb.hpp"
 #include "experiments/verbs/verb.hpp"
+#include "experiments/verbs/watch_verbs.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
 #include "framework/config/cli.hpp"
@@ -12,7 +12,6 @@
 #include "framework/steer/steering_file.hpp"
 #include "framework/store/merge.hpp"
 #include "framework/store/query_format.hpp"
-#include "framework/store/status.hpp"
 #include "framework/store/verify.hpp"
 
 namespace neurosweep {
@@ -167,29 +166,6 @@ int run_export(const std::vector<std::string>& words) {
   return exit_status::kComplete;
 }
 
-int run_status(const std::vector<std::string>& words) {
-  std::string dir, format = "table";
-  bool json = false;
-  CommandLine line("status DIR", "How far a study is, also while it runs: units done, failed and left of every round.");
-  line.positional("DIR", dir, "result folder");
-  line.option("format", format, "table (default), csv or json").flag("json", json, "the same as --format json");
-  if (line.parse(words) == Outcome::help_printed) return exit_status::kComplete;
-  const StatusReport report = read_status(dir);
-  QueryResult table{{"experiment", "kind", "round", "units", "done", "failed", "left", "compute"}, {}};
-  for (const RoundStatus& each : report.rounds) {
-    table.rows.push_back({each.round.experiment, each.round.kind, each.round.round_no, each.round.n_units, each.done,
-                          each.failed, each.pending, format_duration(each.seconds)});
-  }
-  const TableFormat chosen = format_of(json, format);
-  print_table(std::cout, table, chosen);
-  for (const auto& shard : report.unreadable_shards) std::cerr << "unreadable shard: " << shard << '\n';
-  if (chosen == TableFormat::table && !report.unmerged_shards.empty()) {
-    std::cout << fmt::format("{} shards hold results that are not merged yet (neurosweep merge {})\n",
-                             report.unmerged_shards.size(), dir);
-  }
-  return exit_status::kComplete;
-}
-
 int run_verify(const std::vector<std::string>& words) {
   std::string dir;
   bool json = false, set_aside = false;
@@ -231,7 +207,8 @@ constexpr Verb kVerbs[] = {
     {"query", "ask the result database", run_query_verb},
     {"report", "findings as a Markdown document", run_report},
     {"export", "a direction or template as a steering file", run_export},
-    {"status", "how far a study is", run_status},
+    {"status", "how far a study is, and what failed", run_status},
+    {"timeline", "which rank worked on what when, as a Chrome trace", run_timeline},
     {"verify", "check a store and print its content hash", run_verify},
     {"submit", "run a study under SLURM until it is complete", run_submit},
 };
