@@ -52,6 +52,7 @@ int run_keys(const std::vector<std::string>& words) {
 
 int run_run(const std::vector<std::string>& words) {
   RunRequest request;
+  std::string log = "text";
   bool json = false;
   CommandLine line("run STUDY.toml [--store DIR] [--set key=value]",
                    "Runs a study, alone or under mpirun or srun; what is in the store already is not run again.\n"
@@ -62,14 +63,18 @@ int run_run(const std::vector<std::string>& words) {
   line.positional("STUDY.toml", request.study_path, "the study file");
   line.option("store", request.store, "result folder (default: study-<name>)");
   line.option("set", request.settings, "override a key of the study, such as experiment.attempts.items=100");
+  line.option("log", log,
+              "log lines on standard error: text (default), or json, one object with time, level and rank each");
   line.flag("json", json, "print the result as JSON");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
+
+  const LogFormat format = parse_log_format(log);
 
   int argc = 0;
   char** argv = nullptr;
   MpiSession session(argc, argv);
   const Comm comm = Comm::world();
-  start_log(LogLevel::info, comm.rank(), comm.size());
+  start_log(LogLevel::info, comm.rank(), comm.size(), format);
   int status = exit_status::kInternal;
   try {
     const RunResult result = run_study(request, comm, install_stop_handlers());

@@ -9,8 +9,14 @@ namespace neurosweep {
 
 enum class LogLevel { debug, info, warning, error };
 
+/// How a log line is written: for people, or as a JSON object with time, level, rank and message.
+enum class LogFormat { text, json };
+
+/// The format of this name. Throws Error{input} for anything but text and json.
+LogFormat parse_log_format(std::string_view name);
+
 /// Sends log lines to standard error, each with its level and, under MPI, its rank ("[r2] ").
-void start_log(LogLevel level, int rank, int rank_count);
+void start_log(LogLevel level, int rank, int rank_count, LogFormat format = LogFormat::text);
 
 void log_line(LogLevel level, std::string_view message);
 

@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include <gmock/gmock.h>
 
 #include "tests/integration/study_fixture.hpp"
@@ -24,6 +26,24 @@ TEST_F(WatchTest, StatusGivesMetricsAndTheCausesOfFailures) {
   EXPECT_THAT(text, HasSubstr(fmt::format("round=\"0\",state=\"done\"}} {}\n", units)));
   EXPECT_THAT(text, HasSubstr("state=\"unreadable\"} 0\n"));
   EXPECT_EQ(misused.status, exit_status::kInput);
+}
+
+TEST_F(WatchTest, LogLinesAreJsonObjectsOnRequest) {
+  const std::string study = write_study({{"attempts = ", "attempts = 1 # "}});
+
+  const auto run = run_neurosweep({"run", study, "--store", store(), "--log", "json"});
+
+  std::istringstream lines(run.err);
+  int objects = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] != '{') continue;
+    const Json object = parse_json(line, "log");
+    EXPECT_EQ(object.at("rank"), 0);
+    EXPECT_THAT(object.at("time").get<std::string>(), ::testing::EndsWith("Z"));
+    ++objects;
+  }
+  EXPECT_GT(objects, 0) << run.err;
+  EXPECT_EQ(run_neurosweep({"run", study, "--log", "xml"}).status, exit_status::kInput);
 }
 
 TEST_F(WatchTest, TheTimelineHasEveryUnitWithinItsRanksTime) {
