@@ -84,7 +84,7 @@ std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
 class StudyRun {
  public:
   StudyRun(const RunRequest& request, const Comm& comm, const StopToken& stop)
-      : dir_(request.store), comm_(comm), stop_(stop) {
+      : dir_(request.store), retry_failed_(request.retry_failed), comm_(comm), stop_(stop) {
     on_every_rank(comm_, [&] {
       StudySpec study = read_study(request.study_path, request.settings);
       experiments_ = make_experiments(study);
@@ -146,6 +146,7 @@ class StudyRun {
     launch_ = claim_launch(dir_);
     merge();
     record_crashes(db, dir_);
+    if (retry_failed_) log_info("{} units that failed are tried again", forget_failures(db));
   }
 
   void record_workers() {
@@ -296,6 +297,7 @@ class StudyRun {
   }
 
   std::string dir_;
+  bool retry_failed_;
   const Comm& comm_;
   StopToken stop_;
   LocalPlace place_;

@@ -33,6 +33,7 @@ struct RunRequest {
   std::string study_path;
   std::vector<std::string> settings;  ///< --set assignments
   std::string store;                  ///< result folder; "": study-<name>
+  bool retry_failed = false;          ///< give units that were left out their attempts anew
 };
 
 /// Runs what is left of a study. Collective; every rank reads the study itself.

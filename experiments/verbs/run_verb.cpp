@@ -65,6 +65,7 @@ int run_run(const std::vector<std::string>& words) {
   line.option("set", request.settings, "override a key of the study, such as experiment.attempts.items=100");
   line.option("log", log,
               "log lines on standard error: text (default), or json, one object with time, level and rank each");
+  line.flag("retry-failed", request.retry_failed, "try units again that failed three times and were left out");
   line.flag("json", json, "print the result as JSON");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
 

@@ -121,6 +121,18 @@ std::vector<FailureCount> failure_counts(const Database& db, std::int64_t round_
   return counts;
 }
 
+std::int64_t forget_failures(Database& db) {
+  constexpr const char* kNotDone =
+      "FROM unit_failure AS f WHERE NOT EXISTS (SELECT 1 FROM unit AS u WHERE u.round_id = f.round_id AND u.unit = "
+      "f.unit)";
+  Transaction transaction(db.connection());
+  const std::int64_t units =
+      db.connection().integer(fmt::format("SELECT count(*) FROM (SELECT DISTINCT f.round_id, f.unit {})", kNotDone));
+  db.connection().exec(fmt::format("DELETE {}", kNotDone));
+  transaction.commit();
+  return units;
+}
+
 void for_each_effect_block(const Database& db, std::int64_t round_id,
                            const std::function<void(const EffectBlockRow&)>& visit) {
   db.for_each<EffectBlockRow>("WHERE round_id = ? ORDER BY unit, seq", {round_id}, visit);

@@ -96,11 +96,11 @@ def fault_full_disk(storm):
             while True:
                 file.write(bytes(512))
 
-    try:
-        return storm.strike(fill, {4} | PEER_DIED)
-    finally:
+    def make_room():
         with contextlib.suppress(FileNotFoundError):
             os.remove(filler)
+
+    return storm.strike(fill, {4} | PEER_DIED, afterwards=make_room)
 
 
 def in_a_unit(storm, act, statuses):
@@ -286,12 +286,17 @@ class Storm:
     def shim(self, settings):
         return dict(settings, LD_PRELOAD=self.options.shim)
 
-    def strike(self, act, statuses, least=1, settings=None):
-        """Starts the study, acts at a random moment, and waits for the end. No fault if it ended before."""
+    def strike(self, act, statuses, least=1, settings=None, afterwards=lambda: None):
+        """Starts the study, acts at a random moment, and waits for the end. No fault if it ended before.
+
+        afterwards undoes what the act left, before anyone looks at the store."""
         start = self.study.start(self.ranks(least), settings)
         if start.wait(self.random.uniform(0.1, 5)) is None:
             act(start)
-            return self.judge(start, statuses)
+            try:
+                return self.judge(start, statuses, afterwards=afterwards)
+            finally:
+                afterwards()
         self.judge(start, set())
         return None
 
@@ -301,7 +306,7 @@ class Storm:
         outcome = self.judge(start, statuses)
         return None if start.process.returncode in IN_ORDER - statuses else outcome
 
-    def judge(self, start, statuses, settle=True):
+    def judge(self, start, statuses, settle=True, afterwards=lambda: None):
         status = start.wait(ENOUGH)
         if status is None:
             for pid in start.ranks():
@@ -310,6 +315,7 @@ class Storm:
         if status is None:
             start.kill_all()
             raise Wrong(f"did not stop within {PATIENCE} s\n" + start.output()[-2000:])
+        afterwards()
         self.last_output = output = start.output()
         if status == 5 and "was planned as" in output:  # the damage sat in the plan's hash itself
             for path in self.study.files("results", ".db"):

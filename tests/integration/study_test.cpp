@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::run_neurosweep;
 using testing::run_program;
 
@@ -103,6 +104,19 @@ TEST_F(StudyRunTest, AFailingUnitIsRecordedAndTheOthersAreDone) {
   const Json found = parse_json(verify.out, "verify");
   EXPECT_TRUE(found.at("problems").empty()) << verify.out;
   EXPECT_EQ(found.at("units").get<int>(), 3 * found.at("units_missing").get<int>());
+
+  const auto left_out = run_neurosweep({"run", study, "--store", store()});
+  const auto retried = run_neurosweep({"run", study, "--store", store(), "--retry-failed"});
+
+  EXPECT_THAT(left_out.err, Not(HasSubstr("item 'i2'")));
+  EXPECT_EQ(left_out.status, exit_status::kFailedUnits);
+  EXPECT_THAT(retried.err, HasSubstr("units that failed are tried again"));
+  EXPECT_THAT(retried.err, HasSubstr("item 'i2': prompt and target have"));
+  EXPECT_EQ(query("SELECT max(n) AS n FROM (SELECT count(*) AS n FROM unit_failure GROUP BY round_id, unit)")
+                .at(0)
+                .at("n")
+                .get<int>(),
+            3);
 }
 
 TEST_F(StudyRunTest, PlanSaysWhatRunDoes) {
