@@ -56,6 +56,9 @@ struct SteerOptions {
   }
   /// Steering of sequences 0 .. n - 1, or none without a file.
   std::optional<Steering> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n) const {
+    const bool defaults = strength == 1 && scope == "generated" && doubt.empty() && cap == 0 && steps == 0;
+    if (file.empty() && !defaults)
+      throw input_error("--strength, --scope, --steps, --cap and --doubt need --steer FILE");
     if (file.empty()) return std::nullopt;
     const SteeringFile steering = read_steering_file(file);
     check_steering_model(steering, file, model.model, hash_checkpoint(model.model));

@@ -90,6 +90,9 @@ TEST_F(SteeringFileStudyTest, ADirectionTravelsFromAStudyToAFileToAnotherStudyAn
   EXPECT_EQ(query(of_sort + "'shared'", "by-file"), query(of_sort + "'slope from sort'", "across"));
   EXPECT_NE(generated({"--steer", file, "--strength", "40"}), generated({}));
   EXPECT_EQ(generated({"--steer", file, "--strength", "0"}), generated({}));
+  EXPECT_EQ(run_neurosweep({"generate", "--model", testing::small_reasoner(), "--strength", "2"}, "").status,
+            exit_status::kInput)
+      << "a strength without a steering file would steer nothing";
 }
 
 TEST_F(SteeringFileStudyTest, EveryDirectionIsTriedOnEveryTaskBesideItsNeuronsWithPushesDealtAnew) {
