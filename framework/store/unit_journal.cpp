@@ -117,7 +117,9 @@ UnitJournal::UnitJournal(const std::string& dir, int launch, int rank) : path_(j
   if (descriptor_ < 0) fail(path_, "made");
   const Page page;
   // A file system without locks refuses readers too: there, no journal is ever read.
-  [[maybe_unused]] const int locked = ::flock(descriptor_, LOCK_EX);
+  if (::flock(descriptor_, LOCK_EX) != 0) {
+    log_warning("{}: cannot be locked ({}): units that end their process are not counted there", path_, errno_text());
+  }
   if (::pwrite(descriptor_, &page, sizeof page, 0) != sizeof page) fail(path_, "written");
 }
 
