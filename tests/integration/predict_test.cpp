@@ -9,24 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
 
-constexpr const char* kPredictStudy = R"([study]
-name = "foretell"
-seed = 5
-
-[models.small]
-path = "@models@/reasoner-small"
-
-[tasks.sort]
-file = "@models@/tasks/sort.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[tasks.compare]
-file = "@models@/tasks/compare.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[[experiment]]
+const std::string kPredictStudy = testing::study_head("foretell", {"sort", "compare"}) + R"([[experiment]]
 kind = "predict"
 items = 24
 features = 32

@@ -10,24 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
 
-constexpr const char* kRaceStudy = R"([study]
-name = "race"
-seed = 5
-
-[models.small]
-path = "@models@/reasoner-small"
-
-[tasks.arith]
-file = "@models@/tasks/arith.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[tasks.sort]
-file = "@models@/tasks/sort.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[[experiment]]
+const std::string kRaceStudy = testing::study_head("race", {"arith", "sort"}) + R"([[experiment]]
 kind = "race"
 items = 8
 top = 20
@@ -61,8 +44,7 @@ random_sets = 1
 using RaceTest = testing::StudyTest;
 
 TEST_F(RaceTest, FindsTheTopOfASweepOfAllNeuronsForAFractionOfItsArithmetic) {
-  const auto run =
-      run_neurosweep({"run", write_text("race.toml", std::string(kRaceStudy) + kSweepOfAll), "--store", store()});
+  const auto run = run_neurosweep({"run", write_text("race.toml", kRaceStudy + kSweepOfAll), "--store", store()});
   ASSERT_EQ(run.status, 0) << run.err;
 
   const Json found = query(
@@ -86,7 +68,7 @@ TEST_F(RaceTest, FindsTheTopOfASweepOfAllNeuronsForAFractionOfItsArithmetic) {
 }
 
 TEST_F(RaceTest, GivesTheSameContentHashFor1And2RanksAndItsSetCanBeSuppressed) {
-  const std::string study = write_text("race.toml", std::string(kRaceStudy) + kSuppress);
+  const std::string study = write_text("race.toml", kRaceStudy + kSuppress);
   const auto alone = run_neurosweep({"run", study, "--store", store()});
   ASSERT_EQ(alone.status, 0) << alone.err;
 

@@ -8,24 +8,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
 
-constexpr const char* kSteerStudy = R"([study]
-name = "steer"
-seed = 5
-
-[models.small]
-path = "@models@/reasoner-small"
-
-[tasks.compare]
-file = "@models@/tasks/compare.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[tasks.sort]
-file = "@models@/tasks/sort.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[[experiment]]
+const std::string kSteerStudy = testing::study_head("steer", {"compare", "sort"}) + R"([[experiment]]
 kind = "trace"
 items = 10
 attempts = 6

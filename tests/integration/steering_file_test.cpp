@@ -9,24 +9,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::run_neurosweep;
 
-constexpr const char* kModelAndTasks = R"([study]
-name = "shared"
-seed = 5
-
-[models.small]
-path = "@models@/reasoner-small"
-
-[tasks.compare]
-file = "@models@/tasks/compare.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[tasks.sort]
-file = "@models@/tasks/sort.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-)";
-
 constexpr const char* kAcross = R"(
 [[experiment]]
 kind = "gradient"
@@ -61,7 +43,7 @@ file = "steer.json"
 class SteeringFileStudyTest : public testing::StudyTest {
  protected:
   std::string study(const std::string& file, const std::string& experiments) const {
-    return write_text(file, kModelAndTasks + experiments);
+    return write_text(file, testing::study_head("shared", {"compare", "sort"}) + experiments);
   }
   void run(const std::string& study_path, const std::string& folder) const {
     const auto run = run_neurosweep({"run", study_path, "--store", store(folder)});

@@ -65,6 +65,16 @@ std::string small_reasoner() {
   return NS_SOURCE_DIR "/experiments/models/reasoner-small";
 }
 
+std::string study_head(const std::string& name, const std::vector<std::string>& tasks) {
+  std::string text =
+      fmt::format("[study]\nname = \"{}\"\nseed = 5\n\n[models.small]\npath = \"@models@/reasoner-small\"\n", name);
+  for (const std::string& task : tasks) {
+    text += fmt::format("\n[tasks.{0}]\nfile = \"@models@/tasks/{0}.jsonl\"\n", task);
+    text += "target = \"{reasoning}\\nA: {answer}\"\ngrader = \"after\"\n";
+  }
+  return text + "\n";
+}
+
 std::string StudyTest::write_study(const std::vector<std::pair<std::string, std::string>>& changes) const {
   std::string text = kStudy;
   for (const auto& [from, to] : changes) text = replaced(text, from, to);

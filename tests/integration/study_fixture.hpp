@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -12,6 +13,9 @@ namespace neurosweep::testing {
 
 /// Folder of the bundled small reasoner.
 std::string small_reasoner();
+
+/// The first lines of a study: seed 5, the small reasoner as "small", and its tasks of these names.
+std::string study_head(const std::string& name, const std::vector<std::string>& tasks);
 
 /// A small study of the bundled small reasoner over two of its tasks, in a folder of its own.
 class StudyTest : public ::testing::Test {

@@ -9,24 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::run_neurosweep;
 
-constexpr const char* kValidateStudy = R"([study]
-name = "across"
-seed = 5
-
-[models.small]
-path = "@models@/reasoner-small"
-
-[tasks.sort]
-file = "@models@/tasks/sort.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[tasks.brackets]
-file = "@models@/tasks/brackets.jsonl"
-target = "{reasoning}\nA: {answer}"
-grader = "after"
-
-[[experiment]]
+const std::string kValidateStudy = testing::study_head("across", {"sort", "brackets"}) + R"([[experiment]]
 kind = "race"
 items = 8
 top = 20
