@@ -18,10 +18,13 @@ const TaskItem& TaskEntry::item(const std::string& id) const {
 
 namespace {
 
-ModelEntry read_model(const ModelSpec& spec) {
+ModelEntry read_model(const ModelSpec& spec, std::int64_t parts) {
   try {
     parse_dtype(spec.dtype, spec.place);
-    return {spec, read_arch(spec.path), std::make_shared<const Tokenizer>(Tokenizer::load(spec.path))};
+    ArchSpec arch = read_arch(spec.path), part = arch;
+    part.part = {0, static_cast<int>(parts)};
+    check_part(part);
+    return {spec, std::move(arch), std::make_shared<const Tokenizer>(Tokenizer::load(spec.path))};
   } catch (const Error& failure) {
     throw Error(failure.kind(), fmt::format("{}: model '{}': {}", to_text(spec.place), spec.name, failure.what()));
   }
@@ -30,7 +33,9 @@ ModelEntry read_model(const ModelSpec& spec) {
 }  // namespace
 
 Catalog::Catalog(StudySpec study) : study_(std::move(study)) {
-  for (const ModelSpec& spec : study_.models) models_.emplace(spec.name, read_model(spec));
+  for (const ModelSpec& spec : study_.models) {
+    models_.emplace(spec.name, read_model(spec, study_.settings.ranks_per_model));
+  }
   std::vector<std::string> folders;
   for (const ModelSpec& spec : study_.models) folders.push_back(spec.path);
   for (const TaskSpec& spec : study_.tasks) tasks_.emplace(spec.name, read_task_entry(spec, folders));
@@ -61,7 +66,7 @@ const Decoder& Workbench::decoder(const std::string& model) {
   if (!decoder_ || loaded_ != model) {
     const ModelSpec& spec = catalog_.model(model).spec;
     decoder_.reset();
-    decoder_.emplace(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}));
+    decoder_.emplace(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}, group_));
     loaded_ = model;
   }
   return *decoder_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/config/study_spec.hpp"
@@ -11,6 +12,7 @@
 #include "framework/measure/suffix_sweep.hpp"
 #include "framework/model/arch.hpp"
 #include "framework/model/decoder.hpp"
+#include "framework/model/model_group.hpp"
 #include "framework/tasks/grader.hpp"
 #include "framework/tasks/task.hpp"
 #include "framework/tasks/task_prompt.hpp"
@@ -61,7 +63,9 @@ class Catalog {
 /// A catalog and one loaded model at a time: the one that was asked for last.
 class Workbench {
  public:
-  Workbench(const Catalog& catalog, at::Device device) : catalog_(catalog), device_(device) {}
+  ///   group  of ranks that hold every model together; null: this rank holds them whole
+  Workbench(const Catalog& catalog, at::Device device, std::shared_ptr<ModelGroup> group = nullptr)
+      : catalog_(catalog), device_(device), group_(std::move(group)) {}
 
   const Catalog& catalog() const { return catalog_; }
   /// Valid until another model is asked for.
@@ -74,6 +78,7 @@ class Workbench {
  private:
   const Catalog& catalog_;
   at::Device device_;
+  std::shared_ptr<ModelGroup> group_;
   std::string loaded_;
   std::optional<Decoder> decoder_;
 };

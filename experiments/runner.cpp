@@ -15,9 +15,11 @@
 #include "cluster/dispatcher.hpp"
 #include "cluster/last_word.hpp"
 #include "cluster/progress.hpp"
+#include "cluster/rank_groups.hpp"
 #include "cluster/watchdog.hpp"
 #include "experiments/experiment.hpp"
 #include "experiments/identity.hpp"
+#include "experiments/model_ranks.hpp"
 #include "experiments/unit_cost.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
@@ -59,6 +61,9 @@ void on_root(const Comm& comm, Action&& action) {
     if (comm.rank() == 0) action();
   });
 }
+
+/// How long a rank whose unit failed waits for the others of its group before it ends the run.
+constexpr std::chrono::seconds kGroupPatience{30};
 
 /// The CUDA device of a rank, or nothing for the CPU.
 std::optional<int> choose_device(const std::string& wanted, int local_rank) {
@@ -121,7 +126,8 @@ class StudyRun {
  private:
   const StudySettings& settings() const { return catalog_->study().settings; }
 
-  /// Chooses the device, and on rank 0 loads every model once, so that a damaged one is found before any work.
+  /// Chooses the device, and on the first rank or group loads every model once, so that a damaged one is found before
+  /// any work.
   void prepare_device() {
     place_ = find_local_place(comm_);
     on_every_rank(comm_, [&] { cuda_device_ = choose_device(settings().device, place_.rank); });
@@ -130,9 +136,12 @@ class StudyRun {
                   place_.threads);
     }
     at::set_num_threads(static_cast<int>(settings().threads));
-    bench_.emplace(*catalog_, cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_))
-                                           : at::Device(at::kCPU));
-    on_root(comm_, [&] {
+    on_every_rank(comm_, [&] { groups_.emplace(comm_, static_cast<int>(settings().ranks_per_model)); });
+    const auto device =
+        cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_)) : at::Device(at::kCPU);
+    on_every_rank(comm_, [&] { bench_.emplace(*catalog_, device, make_model_group(groups_->group(), cuda_device_)); });
+    on_every_rank(comm_, [&] {
+      if (comm_.rank() >= groups_->group().size()) return;
       for (const auto& model : catalog_->study().model_names()) bench_->decoder(model);
     });
   }
@@ -206,7 +215,7 @@ class StudyRun {
       attempts_ = parse_json(attempts, "attempts").get<std::map<std::int64_t, std::int64_t>>();
       ProgressSink progress(fmt::format("{} ({})", plan_.experiment, plan_.kind));
       const auto result = run_units(
-          comm_, queue_units(*catalog_, plan_, todo, attempts_),
+          *groups_, queue_units(*catalog_, plan_, todo, attempts_),
           [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
       shard_->commit();
       comm_.barrier();
@@ -248,14 +257,28 @@ class StudyRun {
     }
     journal_->end_unit();
     watchdog_->end_unit();
-    if (failure) {
-      log_error("unit {} of '{}' failed: {}", number, plan_.experiment, failure->what());
-      shard_->fail(round_id_, number, static_cast<int>(attempts_of(number)) + 1, *failure);
+    const auto [failed, alone] = groups_->agree(failure ? failure->what() : "", kGroupPatience);
+    if (failure || !failed.empty()) {
+      if (!failure) failure = Error(ErrorKind::internal, fmt::format("on another rank of the group: {}", failed));
+      note_failure(number, *failure, alone);
       return UnitOutcome::failed;
     }
+    if (!groups_->is_leader()) return UnitOutcome::done;
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     shard_->append(round_id_, number, unit_hash(plan_, unit), std::move(*rows), seconds.count());
     return UnitOutcome::done;
+  }
+
+  /// A failure of the whole group is its leader's to tell; a rank that failed alone ends the run, as the others wait
+  /// for it in the middle of the unit.
+  void note_failure(std::int64_t number, const Error& failure, bool alone) {
+    if (!alone && !groups_->is_leader()) return;
+    log_error("unit {} of '{}' failed: {}", number, plan_.experiment, failure.what());
+    shard_->fail(round_id_, number, static_cast<int>(attempts_of(number)) + 1, failure);
+    if (!alone) return;
+    shard_->commit();
+    throw error(failure.kind(), "unit {} failed on this rank of a group of {} alone: run again to go on", number,
+                groups_->group().size());
   }
 
   static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -304,6 +327,7 @@ class StudyRun {
   std::optional<int> cuda_device_;
   std::vector<std::unique_ptr<Experiment>> experiments_;
   std::optional<Catalog> catalog_;
+  std::optional<RankGroups> groups_;
   std::optional<Workbench> bench_;
   std::optional<ShardWriter> shard_;
   std::optional<UnitJournal> journal_;

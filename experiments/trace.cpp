@@ -115,7 +115,7 @@ class TraceExperiment final : public Experiment {
     }
     if (requests.empty()) return false;
     const Decoder& decoder = bench.decoder(unit.model);
-    NeuronLast last(decoder.arch());
+    NeuronLast last(decoder.arch(), decoder.group());
     Trajectory trajectory(decoder.arch());
     const AttemptOptions options{{keys_.temperature, keys_.top_p}, keys_.max_new_tokens, keys_.slots};
     auto made =

@@ -118,6 +118,7 @@ int run_plan(const std::vector<std::string>& words) {
   const Catalog catalog(read_study(study_path, settings));
   const double start = seconds_since_start();
   const std::int64_t threads = catalog.study().settings.threads;
+  const bool is_cut = catalog.study().settings.ranks_per_model > 1;  // no rank could time a whole model
   at::set_num_threads(static_cast<int>(threads));
   const auto experiments = make_experiments(catalog.study());
   Clockwork clockwork(catalog, ranks);
@@ -128,20 +129,23 @@ int run_plan(const std::vector<std::string>& words) {
     const std::string mark = forecast.upper_bound ? "<= " : "";
     total_bytes += forecast.result_bytes;
     for (const auto& [model, work] : forecast.by_model) {
-      const double seconds = clockwork.seconds(model, forecast, work);
+      const double seconds = is_cut ? 0 : clockwork.seconds(model, forecast, work);
       total_seconds += seconds;
       const double gflop = 1e-9 * flops_per_token(catalog.model(model).arch) *
                            (work.forward_tokens + work.prompt_tokens + work.generated_tokens + 0.5 * work.sweep_tokens);
       table.rows.push_back({catalog.study().experiments[e].name, model, mark + std::to_string(work.units),
                             mark + std::to_string(work.forwards), fmt::format("{}{:.1f}", mark, gflop),
-                            bytes_text(forecast.result_bytes), mark + time_text(seconds)});
+                            bytes_text(forecast.result_bytes), is_cut ? "-" : mark + time_text(seconds)});
     }
     if (forecast.by_model.empty()) {
       table.rows.push_back({catalog.study().experiments[e].name, "-", "0", "0", "0", "0 MB", "reduction only"});
     }
   }
   print_table(std::cout, table, json ? TableFormat::json : TableFormat::table);
-  if (!json) {
+  if (!json && is_cut) {
+    std::cout << fmt::format("total: results {}; no time, as {} ranks hold each model together\n",
+                             bytes_text(total_bytes), catalog.study().settings.ranks_per_model);
+  } else if (!json) {
     const double before = start + clockwork.loading();
     std::cout << fmt::format("total: about {}, {} of it start and loading, with {} rank{} of {} thread{}; results {}\n",
                              time_text(total_seconds + before), time_text(before), ranks, ranks == 1 ? "" : "s",

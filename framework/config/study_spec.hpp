@@ -14,6 +14,7 @@ struct StudySettings {
   std::string name;
   std::int64_t seed = 1;
   std::int64_t threads = 1;
+  std::int64_t ranks_per_model = 1;
   std::string device = "auto";
   std::string memory;
   double unit_deadline = 0;
@@ -23,6 +24,9 @@ struct StudySettings {
     v.required("name", name, "short name of the study; also of its default store folder");
     v.optional("seed", seed, "every random choice follows from it and from content, never from rank or order");
     v.optional("threads", threads, "compute threads of each rank; part of the study: other sums, other last bits",
+               Range{1, 1024});
+    v.optional("ranks_per_model", ranks_per_model,
+               "neighbouring ranks that hold each model together, for models larger than one device; part of the study",
                Range{1, 1024});
     v.optional("device", device, "auto (a GPU where there is one), cpu or cuda");
     v.optional("memory", memory,

@@ -32,7 +32,7 @@ void check_intervention(const Intervention& intervention, const ArchSpec& arch) 
 }
 
 InterventionSet::InterventionSet(std::vector<Intervention> interventions, const ArchSpec& arch)
-    : M_(arch.M), layers_(static_cast<std::size_t>(arch.L)) {
+    : neurons_(neurons_of(arch)), layers_(static_cast<std::size_t>(arch.L)) {
   std::map<std::tuple<std::int64_t, NeuronId>, std::int32_t> turns;
   for (auto& intervention : interventions) {
     check_intervention(intervention, arch);
@@ -96,10 +96,12 @@ std::vector<InterventionSet::Step> InterventionSet::make_steps(const std::vector
   std::map<std::pair<std::int32_t, InterventionKind>, Entries> groups;
   for (const auto& touch : touches) {
     const Item& item = items_[static_cast<std::size_t>(touch.item)];
+    const std::int64_t neuron = to_int(item.intervention.neuron.neuron);
+    if (!neurons_.holds(neuron)) continue;
     Entries& entries = groups[{item.turn, item.intervention.kind}];
-    const std::int64_t row_start = touch.row * x.size(1) * M_ + to_int(item.intervention.neuron.neuron);
+    const std::int64_t row_start = touch.row * x.size(1) * neurons_.count + neuron - neurons_.first;
     for (std::int64_t t = touch.begin; t < touch.end; ++t) {
-      entries.index.push_back(row_start + t * M_);
+      entries.index.push_back(row_start + t * neurons_.count);
       entries.value.push_back(item.intervention.value);
     }
   }

@@ -29,6 +29,7 @@ void check_intervention(const Intervention& intervention, const ArchSpec& arch);
 
 /// Applies interventions during a forward. Every batch row may have its own; the cost grows with the activations
 /// touched. Several on the same neuron of one row act in the given order. `scale` by 1 changes no bit.
+/// In a part of a decoder every rank is given all of them and writes those on its own neurons.
 class InterventionSet final : public ActivationHook {
  public:
   ///   throws  Error{input}: layer or neuron outside the model, a value that is not finite
@@ -71,7 +72,7 @@ class InterventionSet final : public ActivationHook {
     bool seen_tokens = false;  ///< ... with at least one token
     std::int64_t touched = 0;  ///< positions
   };
-  std::int64_t M_;
+  Piece neurons_;  ///< that this rank writes
   std::vector<Item> items_;
   std::vector<LayerPlan> layers_;
 };

@@ -33,7 +33,8 @@ std::int64_t NeuronLast::place_of(std::int64_t sequence, const at::Tensor& x) {
   const auto [place, is_new] = places_.try_emplace(sequence, static_cast<std::int64_t>(places_.size()));
   const std::int64_t held = last_.defined() ? last_.size(0) : 0;
   if (is_new && place->second == held) {
-    const at::Tensor more = at::zeros({std::max<std::int64_t>(held, 8), L_, M_}, x.options().dtype(at::kFloat));
+    const at::Tensor more =
+        at::zeros({std::max<std::int64_t>(held, 8), L_, neurons_.count}, x.options().dtype(at::kFloat));
     last_ = held > 0 ? at::cat({last_, more}) : more;
   }
   return place->second;
@@ -44,7 +45,7 @@ at::Tensor NeuronLast::of(std::int64_t sequence) const {
   if (place == places_.end()) {
     throw input_error("sequence {} has no generated token: it has no last activations", sequence);
   }
-  return last_.select(0, place->second).flatten().cpu();
+  return join_pieces(group_, last_.select(0, place->second), M_).flatten().cpu();
 }
 
 }  // namespace neurosweep

@@ -7,6 +7,7 @@
 
 #include "framework/model/arch.hpp"
 #include "framework/model/hook.hpp"
+#include "framework/model/model_group.hpp"
 
 namespace neurosweep {
 
@@ -15,7 +16,9 @@ namespace neurosweep {
 ///   source  arXiv:2601.19847 sec. A.2: what the probing baseline reads
 class NeuronLast final : public ActivationHook {
  public:
-  explicit NeuronLast(const ArchSpec& arch) : L_(arch.L), M_(arch.M) {}
+  ///   group  of the decoder, null when it is whole
+  explicit NeuronLast(const ArchSpec& arch, ModelGroup* group = nullptr)
+      : L_(arch.L), M_(arch.M), neurons_(neurons_of(arch)), group_(group) {}
 
   bool wants(Site site, LayerIndex) const override { return site == Site::neuron; }
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
@@ -23,7 +26,7 @@ class NeuronLast final : public ActivationHook {
   /// Whether a generated token of the sequence was seen.
   bool has(std::int64_t sequence) const { return places_.contains(sequence); }
 
-  /// The activations of a sequence.
+  /// The activations of a sequence. Collective in a group.
   ///   returns  [L * M] f32 on the CPU
   ///   throws   Error{input} unless has(sequence)
   at::Tensor of(std::int64_t sequence) const;
@@ -33,8 +36,10 @@ class NeuronLast final : public ActivationHook {
   std::int64_t place_of(std::int64_t sequence, const at::Tensor& x);
 
   std::int64_t L_, M_;
+  Piece neurons_;  ///< that this rank sees
+  ModelGroup* group_;
   std::unordered_map<std::int64_t, std::int64_t> places_;  ///< sequence -> row of last_
-  at::Tensor last_;                                        ///< [rows, L, M] f32 on the model's device
+  at::Tensor last_;                                        ///< [rows, L, neurons_.count] f32 on the model's device
   at::Tensor from_, to_;                                   ///< columns of the flattened batch, rows of last_
 };
 

@@ -8,7 +8,8 @@
 
 namespace neurosweep {
 
-NeuronMeans::NeuronMeans(const ArchSpec& arch) : L_(arch.L), M_(arch.M) {}
+NeuronMeans::NeuronMeans(const ArchSpec& arch, ModelGroup* group)
+    : L_(arch.L), M_(arch.M), neurons_(neurons_of(arch)), group_(group) {}
 
 bool NeuronMeans::wants(Site site, LayerIndex) const {
   return site == Site::neuron;
@@ -49,7 +50,7 @@ void NeuronMeans::start_forward(const BatchRows& rows, const at::Tensor& x) {
 std::int64_t NeuronMeans::new_row(const at::Tensor& x) {
   if (free_rows_.empty()) {
     const std::int64_t old = sums_.defined() ? sums_.size(0) : 0, added = std::max<std::int64_t>(old, 8);
-    const at::Tensor zeros = at::zeros({added, L_, M_}, x.options().dtype(at::kDouble));
+    const at::Tensor zeros = at::zeros({added, L_, neurons_.count}, x.options().dtype(at::kDouble));
     sums_ = sums_.defined() ? at::cat({sums_, zeros}) : zeros;
     for (std::int64_t row = old + added; row-- > old;) free_rows_.push_back(row);
   }
@@ -67,7 +68,8 @@ at::Tensor NeuronMeans::take(std::int64_t sequence) {
   const auto place = places_.find(sequence);
   if (place == places_.end()) throw input_error("sequence {} has no generated token: it has no neuron means", sequence);
   at::Tensor sums = sums_.select(0, place->second.row);
-  const at::Tensor means = sums.div(static_cast<double>(place->second.tokens)).to(at::kFloat).flatten().cpu();
+  const at::Tensor own = sums.div(static_cast<double>(place->second.tokens)).to(at::kFloat);
+  const at::Tensor means = join_pieces(group_, own, M_).flatten().cpu();
   sums.zero_();
   free_rows_.push_back(place->second.row);
   places_.erase(place);

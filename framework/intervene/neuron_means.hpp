@@ -8,6 +8,7 @@
 
 #include "framework/model/arch.hpp"
 #include "framework/model/hook.hpp"
+#include "framework/model/model_group.hpp"
 
 namespace neurosweep {
 
@@ -17,7 +18,8 @@ namespace neurosweep {
 /// For forwards that run all layers.
 class NeuronMeans final : public ActivationHook {
  public:
-  explicit NeuronMeans(const ArchSpec& arch);
+  ///   group  of the decoder, null when it is whole
+  explicit NeuronMeans(const ArchSpec& arch, ModelGroup* group = nullptr);
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
@@ -25,7 +27,7 @@ class NeuronMeans final : public ActivationHook {
   /// Generated tokens seen of a sequence; 0 when none was or the sequence is unknown.
   std::int64_t count(std::int64_t sequence) const;
 
-  /// The means of a sequence, which is then forgotten.
+  /// The means of a sequence, which is then forgotten. Collective in a group.
   ///   returns  [L * M] f32 on the CPU, activation of the model, not normalised
   ///   throws   Error{input} when count(sequence) == 0
   at::Tensor take(std::int64_t sequence);
@@ -43,9 +45,11 @@ class NeuronMeans final : public ActivationHook {
   std::int64_t new_row(const at::Tensor& x);
 
   std::int64_t L_, M_;
+  Piece neurons_;  ///< that this rank sees
+  ModelGroup* group_;
   std::unordered_map<std::int64_t, Place> places_;
   std::vector<std::int64_t> free_rows_;
-  at::Tensor sums_;  ///< [rows, L, M] f64 on the model's device
+  at::Tensor sums_;  ///< [rows, L, neurons_.count] f64 on the model's device
   std::vector<Part> parts_;
   at::Tensor batch_index_, sum_index_;  ///< the b and the sum of all parts
 };

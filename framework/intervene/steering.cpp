@@ -95,14 +95,17 @@ Doubt doubt_kind(std::string_view name) {
 
 Steering::Steering(const std::vector<SteerOrder>& orders, const ArchSpec& arch)
     : touched_layers_(static_cast<std::size_t>(arch.L)) {
+  const Piece held = neurons_of(arch);
   for (const SteerOrder& order : orders) {
     check_policy(order);
     check_neurons(order, arch);
     Run run{order.policy, std::vector<SteeringVector>(static_cast<std::size_t>(arch.L)), 1, 0, 0};
     for (const SteeredNeuron& neuron : *order.vector) {
       const auto layer = static_cast<std::size_t>(to_int(neuron.id.layer));
-      run.layers[layer].push_back(neuron);
       touched_layers_[layer] = true;
+      if (!held.holds(to_int(neuron.id.neuron))) continue;
+      run.layers[layer].push_back(neuron);
+      run.layers[layer].back().id.neuron = NeuronIndex(to_int(neuron.id.neuron) - held.first);
     }
     doubts_ = doubts_ || order.policy.doubt != Doubt::ignored;
     if (!runs_.emplace(order.sequence, std::move(run)).second) {

@@ -54,7 +54,8 @@ struct SteerOrder {
 
 /// Steers sequences during forwards, each in its own way, at neurons only. With doubt, the strength at a token follows
 /// from what the model predicted one step before, and is whole where nothing was predicted yet; such orders are for
-/// generation, where every step is seen.
+/// generation, where every step is seen. In a part of a decoder every rank is given all orders and steers its own
+/// neurons.
 class Steering final : public ActivationHook {
  public:
   ///   throws  Error{input}: a neuron outside the model or twice, a value that is not finite, a pull beyond its target
@@ -71,14 +72,14 @@ class Steering final : public ActivationHook {
 
   /// Strength at the tokens of a sequence's scope, mean over those that were fed; 0 for one that is not steered.
   double mean_strength(std::int64_t sequence) const;
-  /// Changes of activations that the cap cut short, over all sequences.
+  /// Changes of this rank's activations that the cap cut short, over all sequences.
   std::int64_t capped() const { return capped_; }
 
  private:
   /// An order and what has come of it.
   struct Run {
     SteerPolicy policy;
-    std::vector<SteeringVector> layers;  ///< [L]
+    std::vector<SteeringVector> layers;  ///< [L] neurons of this rank, counted from its first
     double share = 1;                    ///< of the strength, by the doubt about the last prediction
     std::int64_t tokens = 0;             ///< in scope, fed
     double strength_sum = 0;

@@ -53,7 +53,7 @@ std::vector<Attempt> measure_attempts(const Decoder& decoder, const Tokenizer& t
                                       KeepMeans keep, const std::vector<ActivationHook*>& observers) {
   const auto prompts = tokenized(tokenizer, requests, options.max_new_tokens);
   InterventionSet interventions = interventions_of(requests, decoder.arch());
-  NeuronMeans means(decoder.arch());
+  NeuronMeans means(decoder.arch(), decoder.group());
   std::vector<ActivationHook*> hooks = {&interventions, keep == KeepMeans::yes ? &means : nullptr};
   hooks.insert(hooks.end(), observers.begin(), observers.end());
   CompositeHook hook(std::move(hooks));

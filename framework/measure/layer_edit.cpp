@@ -11,6 +11,7 @@ namespace neurosweep {
 
 namespace {
 
+/// Values of the neurons that this rank holds.
 at::Tensor values_tensor(std::span<const float> values, const ArchSpec& arch, const KindInfo& kind) {
   if (!kind.needs_value) return at::zeros({1, 1});
   const auto n = static_cast<std::int64_t>(values.size());
@@ -23,7 +24,8 @@ at::Tensor values_tensor(std::span<const float> values, const ArchSpec& arch, co
     throw input_error("a screen's value {} is {}: expected a finite number", bad - values.begin(), *bad);
   }
   const at::Tensor flat = at::tensor(at::ArrayRef<float>(values.data(), values.size()), at::kFloat);
-  return n == 1 ? flat.view({1, 1}) : flat.view({arch.L, arch.M});
+  const Piece held = neurons_of(arch);
+  return n == 1 ? flat.view({1, 1}) : flat.view({arch.L, arch.M}).narrow(1, held.first, held.count);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 
 namespace neurosweep {
 
-/// What a screen edits: every neuron of a layer at the span's fed positions.
+/// What a screen edits: every neuron of a layer (that this rank holds) at the span's fed positions.
 struct LayerEdit {
   const KindInfo& kind;
   at::Tensor values;  ///< [L, M] or [1, 1] f32

@@ -45,6 +45,15 @@ void read_neurons(const Decoder& decoder, const std::vector<std::int64_t>& promp
   });
 }
 
+/// Columns of a layer's neurons [T, M], of which this rank may hold a part. returns [T, columns] f32
+at::Tensor pick_neurons(const Decoder& decoder, const at::Tensor& a, const std::vector<std::int64_t>& columns) {
+  const Piece held = neurons_of(decoder.arch());
+  const at::Tensor own = at::tensor(columns, at::kLong).to(a.device()) - held.first;
+  const at::Tensor is_held = (own >= 0).logical_and(own < held.count);
+  const at::Tensor picked = a.index_select(1, own.clamp(0, held.count - 1)).to(at::kFloat);
+  return sum_over_parts(decoder.group(), picked.masked_fill(is_held.logical_not(), 0));
+}
+
 std::vector<float> values_of(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kFloat).cpu().contiguous();
   return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
@@ -55,7 +64,8 @@ std::vector<float> values_of(const at::Tensor& tensor) {
 std::vector<float> measure_prompt_means(const Decoder& decoder, const std::vector<std::int64_t>& prompt) {
   std::vector<float> means;
   read_neurons(decoder, prompt, [&](LayerIndex, const at::Tensor& a) {
-    const auto layer = values_of(a.to(at::kDouble).mean(0));
+    const at::Tensor own = a.to(at::kDouble).mean(0).to(at::kFloat);
+    const auto layer = values_of(join_pieces(decoder.group(), own, decoder.arch().M));
     means.insert(means.end(), layer.begin(), layer.end());
   });
   return means;
@@ -81,7 +91,7 @@ std::vector<float> measure_prompt_tokens(const Decoder& decoder, const std::vect
       places.push_back(k);
     }
     if (columns.empty()) return;
-    const auto picked = values_of(a.index_select(1, at::tensor(columns, at::kLong).to(a.device())));
+    const auto picked = values_of(pick_neurons(decoder, a, columns));
     for (std::size_t i = 0; i < picked.size(); ++i)
       tokens[i / places.size() * K + places[i % places.size()]] = picked[i];
   });

@@ -22,7 +22,8 @@ constexpr double kDecay1 = 0.9, kDecay2 = 0.999, kEpsilon = 1e-8;  // Adam's usu
 /// Adds constants [L, M] to the neurons where completions are decided.
 class ConstantPush final : public ActivationHook {
  public:
-  ConstantPush(at::Tensor constants, at::Tensor mask) : constants_(std::move(constants)), mask_(std::move(mask)) {}
+  ConstantPush(const ArchSpec& arch, const at::Tensor& constants, at::Tensor mask)
+      : constants_(constants.narrow(1, neurons_of(arch).first, neurons_of(arch).count)), mask_(std::move(mask)) {}
 
   bool wants(Site site, LayerIndex) const override { return site == Site::neuron; }
   void visit(Site, LayerIndex layer, at::Tensor& x, const BatchRows&) override {
@@ -30,8 +31,8 @@ class ConstantPush final : public ActivationHook {
   }
 
  private:
-  at::Tensor constants_;
-  at::Tensor mask_;  ///< [B, T, 1] f32
+  at::Tensor constants_;  ///< of the neurons that this rank holds
+  at::Tensor mask_;       ///< [B, T, 1] f32
 };
 
 /// Texts that go through the model together, the last token of each left out.
@@ -77,7 +78,7 @@ PushBatch make_batch(const Decoder& decoder, std::span<const PushText* const> te
 
 /// Weighted log probability of a batch's completions under constants.
 at::Tensor weighted_logprob(const Decoder& decoder, const PushBatch& batch, const at::Tensor& constants) {
-  ConstantPush hook(constants, batch.mask);
+  ConstantPush hook(decoder.arch(), constants, batch.mask);
   const at::Tensor x = decoder.run_layers(decoder.embed(batch.tokens, batch.rows), LayerIndex{0},
                                           LayerIndex(decoder.arch().L), batch.rows, &hook, nullptr);
   const at::Tensor logits = decoder.head(x.flatten(0, 1).index_select(0, batch.columns));
@@ -115,6 +116,7 @@ Slope slope_of(const Decoder& decoder, std::span<const PushText* const> texts, c
     sum.value += value.item<double>();
     begin = end;
   }
+  sum.gradient = sum_over_parts(decoder.group(), sum.gradient);  // each rank's is 0 but for its own neurons
   return sum;
 }
 

@@ -76,11 +76,14 @@ class ReachHook final : public ActivationHook {
 
 ReachProbe::ReachProbe(const Decoder& decoder) : decoder_(decoder) {
   const ArchSpec& arch = decoder.arch();
+  const Piece held = neurons_of(arch);
   std::vector<at::Tensor> squares;
-  for (std::int64_t flat = 0; flat < arch.L * arch.M; ++flat) {
-    squares.push_back(decoder.down_column(neuron_at(flat, arch.M)).to(at::kFloat).square().sum());
+  for (std::int64_t l = 0; l < arch.L; ++l) {
+    for (std::int64_t i = held.first; i < held.first + held.count; ++i) {
+      squares.push_back(decoder.down_column({LayerIndex(l), NeuronIndex(i)}).to(at::kFloat).square().sum());
+    }
   }
-  column_squares_ = at::stack(squares).view({arch.L, arch.M});
+  column_squares_ = at::stack(squares).view({arch.L, held.count});
 }
 
 ReachEffects ReachProbe::measure(const ReferenceText& text, InterventionKind kind, std::span<const float> values,
@@ -107,8 +110,10 @@ ReachEffects ReachProbe::measure(const ReferenceText& text, InterventionKind kin
     const at::Tensor margin = (right - others.logsumexp(-1, /*keepdim=*/true)).sum();
     const at::Tensor effect = hook.run_backward(logprob, ReachHook::Fold::sum, /*keep_graph=*/true);
     const at::Tensor push = hook.run_backward(margin, ReachHook::Fold::sum_of_squares, /*keep_graph=*/false);
-    return ReachEffects{logprob.item<double>(), n_scored, to_floats(effect), to_floats(push),
-                        to_floats(hook.displacements())};
+    const auto all = [&](const at::Tensor& own) {
+      return to_floats(join_pieces(decoder_.group(), own.to(at::kFloat), decoder_.arch().M));
+    };
+    return ReachEffects{logprob.item<double>(), n_scored, all(effect), all(push), all(hook.displacements())};
   });
 }
 

@@ -37,7 +37,7 @@ class ReachProbe {
 
  private:
   const Decoder& decoder_;
-  at::Tensor column_squares_;  ///< [L, M] f32, squared norms of the neurons' columns of W_down
+  at::Tensor column_squares_;  ///< [L, neurons_of(arch).count] f32, squared norms of the neurons' columns of W_down
 };
 
 }  // namespace neurosweep

@@ -164,7 +164,9 @@ ScreenEffects screen_effects(const Decoder& decoder, const ReferenceText& text, 
       logprobs = scored.logprobs(1, recorder);
       const std::vector<at::Tensor> changes = recorder.take();
       const double share = 0.5 * (1 - 1 / std::sqrt(static_cast<double>(steps)));
-      const at::Tensor sets = deal_sets(steps, share, arch, text.tokens).to(decoder.device());
+      const Piece held = neurons_of(arch);
+      const at::Tensor sets =
+          deal_sets(steps, share, arch, text.tokens).narrow(2, held.first, held.count).to(decoder.device());
       const std::int64_t rows = std::clamp<std::int64_t>(kTokensPerGraph / scored.T(), 1, steps);
       for (std::int64_t first = 0; first < steps; first += rows) {
         const std::int64_t B = std::min(rows, steps - first);
@@ -173,8 +175,9 @@ ScreenEffects screen_effects(const Decoder& decoder, const ReferenceText& text, 
       }
     }
     const at::Tensor sum = logprobs.to(at::kDouble);
-    return ScreenEffects{sum.sum().item<double>(), scored.answer_part(sum).sum().item<double>(),
-                         to_floats(sums.reasoning), to_floats(sums.answer)};
+    const auto all = [&](const at::Tensor& own) { return to_floats(join_pieces(decoder.group(), own, arch.M)); };
+    return ScreenEffects{sum.sum().item<double>(), scored.answer_part(sum).sum().item<double>(), all(sums.reasoning),
+                         all(sums.answer)};
   });
 }
 

@@ -10,7 +10,8 @@ SuffixSweep::SuffixSweep(const Decoder& decoder, std::int64_t rows) : SuffixSwee
 
 SuffixSweep::SuffixSweep(const Decoder& decoder, const SweepLimits& limits) : decoder_(decoder) {
   if (limits.rows < 1) throw input_error("rows per batch must be at least 1, found {}", limits.rows);
-  engine_ = decoder.device().is_cpu() ? make_packed_engine(decoder, limits) : make_torch_engine(decoder, limits);
+  const bool is_packed = decoder.device().is_cpu() && decoder.group() == nullptr;
+  engine_ = is_packed ? make_packed_engine(decoder, limits) : make_torch_engine(decoder, limits);
 }
 
 SuffixSweep::~SuffixSweep() = default;

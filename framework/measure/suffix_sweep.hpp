@@ -43,6 +43,8 @@ class SweepEngine;
 /// join a batch at their own layer, and a joint arm starts at the lowest layer that it changes. An arm that changes no
 /// activation costs nothing.
 ///
+/// In a group of ranks an arm starts at the input of its layer, and all its positions run (collective).
+///
 /// On the CPU a result depends on nothing but prompt and arm: not on the batch, the other arms, or the threads (one
 /// batch each, at::get_num_threads() of them).
 class SuffixSweep {

@@ -19,10 +19,10 @@ class SweepEngine {
   virtual void run(std::span<const JointArm> arms, const SuffixSweep::Sink& sink) const = 0;
 };
 
-/// By the CPU's own kernels, on f32 activations.
+/// By the CPU's own kernels, on f32 activations, for a whole decoder.
 std::unique_ptr<SweepEngine> make_packed_engine(const Decoder& decoder, const SweepLimits& limits);
 
-/// By libtorch's operators, on any device: an arm starts at the input of its lowest layer.
+/// By Decoder::run_layers, on any device and in a group: an arm starts at the input of its lowest layer.
 std::unique_ptr<SweepEngine> make_torch_engine(const Decoder& decoder, const SweepLimits& limits);
 
 }  // namespace neurosweep

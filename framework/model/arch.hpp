@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/model/model_part.hpp"
+
 namespace neurosweep {
 
 // Glossary of the short names used for sizes and tensor shapes everywhere:
@@ -46,6 +48,7 @@ struct ArchSpec {
   bool tied_head = false;         ///< the head is the embedding
   std::vector<std::int64_t> eos;  ///< token ids that end a generation; may be empty
   std::int64_t bos = -1;          ///< -1: none
+  ModelPart part;                 ///< what this rank holds of it; the sizes above are of the whole
 };
 
 /// Reads DIR/config.json (and eos ids of generation_config.json where present).

@@ -74,16 +74,21 @@ void check_positions(const BatchRows& rows, std::int64_t context) {
 
 }  // namespace
 
-Decoder::Decoder(ArchSpec arch, Weights weights)
-    : arch_(std::move(arch)), weights_(std::move(weights)), packing_(std::make_unique<Packing>()) {
+Decoder::Decoder(ArchSpec arch, Weights weights, std::shared_ptr<ModelGroup> group)
+    : arch_(std::move(arch)),
+      own_(sizes_of_part(arch_)),
+      group_(std::move(group)),
+      weights_(std::move(weights)),
+      packing_(std::make_unique<Packing>()) {
+  ensure(arch_.part.count == (group_ ? group_->part().count : 1), "a part of a decoder needs its group");
   ensure(static_cast<std::int64_t>(weights_.layers.size()) == arch_.L, "a decoder needs weights for every layer");
-  expect_shape(weights_.embedding, {arch_.V, arch_.D}, "embedding");
-  expect_shape(weights_.head.weight, {arch_.V, arch_.D}, "head");
+  expect_shape(weights_.embedding, {own_.V, arch_.D}, "embedding");
+  expect_shape(weights_.head.weight, {own_.V, arch_.D}, "head");
   expect_shape(weights_.final_norm.weight, {arch_.D}, "final_norm");
   guard_torch("preparing the decoder", [&] {
     const c10::NoGradGuard no_grad;
     for (auto& layer : weights_.layers) {
-      check_shapes(arch_, layer);
+      check_shapes(own_, layer);
       layers_.push_back(join_layer(layer));
       if (!device().is_cpu()) layer.q = layer.k = layer.v = layer.gate = layer.up = {};
     }
@@ -105,8 +110,8 @@ Decoder::Layer Decoder::join_layer(const LayerWeights& weights) const {
   if (arch_.gated_mlp) layer.up.push_back(weights.gate);
   layer.up.push_back(weights.up);
   if (arch_.qk_norm) {
-    layer.qk_norm = at::cat({weights.q_norm.weight.expand({arch_.H, arch_.head_dim}),
-                             weights.k_norm.weight.expand({arch_.kv_heads, arch_.head_dim})});
+    layer.qk_norm = at::cat({weights.q_norm.weight.expand({own_.H, arch_.head_dim}),
+                             weights.k_norm.weight.expand({own_.kv_heads, arch_.head_dim})});
   }
   if (device().is_cpu()) return layer;
   layer.qkv = {join(layer.qkv)};
@@ -119,7 +124,7 @@ const cpu::PackedDecoder& Decoder::packed() const {
   std::call_once(packing_->once, [&] {
     guard_torch("packing the weights", [&] {
       const c10::NoGradGuard no_grad;
-      packing_->decoder = std::make_unique<cpu::PackedDecoder>(arch_, weights_, RopeTables{rope_cos_, rope_sin_});
+      packing_->decoder = std::make_unique<cpu::PackedDecoder>(own_, weights_, RopeTables{rope_cos_, rope_sin_});
     });
   });
   return *packing_->decoder;
@@ -130,28 +135,38 @@ at::Tensor Decoder::embed(const at::Tensor& tokens, const BatchRows& rows) const
   check_tokens(tokens, arch_.V);
   check_positions(rows, arch_.context);
   return guard_torch("embedding tokens", [&] {
-    const at::Tensor x = at::embedding(weights_.embedding, tokens.to(device())).to(dtype());
+    const at::Tensor x = embed_tokens(tokens.to(device())).to(dtype());
     if (!weights_.positions.defined()) return x;
     const at::Tensor positions = column_positions(rows, tokens.size(1), arch_.context).to(device());
     return x.add(at::embedding(weights_.positions, positions));
   });
 }
 
+at::Tensor Decoder::embed_tokens(const at::Tensor& tokens) const {
+  if (!group_) return at::embedding(weights_.embedding, tokens);
+  const Piece held = piece_of(arch_.V, arch_.part);
+  const at::Tensor row = tokens - held.first;
+  const at::Tensor is_held = (row >= 0).logical_and(row < held.count);
+  const at::Tensor x = at::embedding(weights_.embedding, row.clamp(0, held.count - 1));
+  return sum_over_parts(group_.get(), x.mul(is_held.unsqueeze(-1)));
+}
+
 at::Tensor Decoder::attention(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const {
   const LayerWeights& weights = weights_of(l);
-  const std::int64_t heads = arch_.H + arch_.kv_heads, qk_width = heads * arch_.head_dim;
+  const std::int64_t heads = own_.H + own_.kv_heads, qk_width = heads * arch_.head_dim;
   if (plan.on_cpu) {
     const cpu::PackedLayer& packed = this->packed().layer(to_int(l));
     const at::Tensor normed = normalize(x, packed.attention_norm, arch_.norm, arch_.norm_eps);
-    return apply_packed(attend_packed(arch_, packed, normed, plan, l), packed.o);
+    return apply_packed(attend_packed(own_, packed, normed, plan, l), packed.o);
   }
   const Layer& layer = layers_[static_cast<std::size_t>(to_int(l))];
-  const at::Tensor qkv = apply_linears(normalize(x, weights.attention_norm, arch_.norm, arch_.norm_eps), layer.qkv);
+  const at::Tensor in = normalize(x, weights.attention_norm, arch_.norm, arch_.norm_eps);
+  const at::Tensor qkv = apply_linears(enter_parts(group_.get(), in), layer.qkv);
   at::Tensor qk = qkv.narrow(2, 0, qk_width).view({plan.B, plan.T, heads, arch_.head_dim});
   if (layer.qk_norm.defined()) qk = normalize(qk, {layer.qk_norm, {}}, NormKind::rms, arch_.norm_eps);
   if (plan.cos.defined()) qk = rotate(qk, plan.cos, plan.sin);
-  const at::Tensor v = qkv.narrow(2, qk_width, arch_.kv_heads * arch_.head_dim);
-  return apply_linear(attend(arch_, qk, v, plan, l), weights.o);
+  const at::Tensor v = qkv.narrow(2, qk_width, own_.kv_heads * arch_.head_dim);
+  return apply_linear(attend(own_, qk, v, plan, l), weights.o);
 }
 
 at::Tensor Decoder::neurons(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const {
@@ -160,19 +175,20 @@ at::Tensor Decoder::neurons(LayerIndex l, const at::Tensor& x, const BatchPlan& 
     return apply_packed(normalize(x, packed.mlp_norm, arch_.norm, arch_.norm_eps), packed.up, arch_.activation);
   }
   const LayerWeights& weights = weights_of(l);
-  const at::Tensor input = apply_linears(normalize(x, weights.mlp_norm, arch_.norm, arch_.norm_eps),
-                                         layers_[static_cast<std::size_t>(to_int(l))].up);
+  const at::Tensor in = enter_parts(group_.get(), normalize(x, weights.mlp_norm, arch_.norm, arch_.norm_eps));
+  const at::Tensor input = apply_linears(in, layers_[static_cast<std::size_t>(to_int(l))].up);
   return arch_.gated_mlp ? gated_activation(input, arch_.activation) : activate(input, arch_.activation);
 }
 
 at::Tensor Decoder::run_layer(LayerIndex l, at::Tensor x, const BatchPlan& plan, ActivationHook* hook) const {
   const BatchRows& rows = *plan.rows;
-  at::Tensor out = attention(l, x, plan);
+  at::Tensor out = sum_over_parts(group_.get(), attention(l, x, plan));
   visit(hook, Site::attention_out, l, out, rows);
   x = x.add(out);
   at::Tensor neuron = neurons(l, x, plan);
   visit(hook, Site::neuron, l, neuron, rows);
   out = plan.on_cpu ? apply_packed(neuron, packed().layer(to_int(l)).down) : apply_linear(neuron, weights_of(l).down);
+  out = sum_over_parts(group_.get(), out);
   visit(hook, Site::mlp_out, l, out, rows);
   x = x.add(out);
   visit(hook, Site::residual, l, x, rows);
@@ -183,19 +199,22 @@ at::Tensor Decoder::run_layers(at::Tensor x, LayerIndex first, LayerIndex last, 
                                ActivationHook* hook, KvCache* cache) const {
   ensure(0 <= to_int(first) && first <= last && to_int(last) <= arch_.L, "run_layers outside the decoder's layers");
   return guard_torch("running the decoder", [&] {
-    const BatchPlan plan = plan_batch(arch_, x, rows, {rope_cos_, rope_sin_}, cache);
+    const BatchPlan plan = plan_batch(own_, x, rows, {rope_cos_, rope_sin_}, cache);
     for (auto l = to_int(first); l < to_int(last); ++l) x = run_layer(LayerIndex(l), std::move(x), plan, hook);
     return x;
   });
 }
 
 at::Tensor Decoder::head(const at::Tensor& x) const {
-  return guard_torch("computing logits", [&] {
-    if (runs_cpu_kernels(x)) {
-      return apply_packed(normalize(x, packed().final_norm(), arch_.norm, arch_.norm_eps), packed().head());
-    }
-    return apply_linear(normalize(x, weights_.final_norm, arch_.norm, arch_.norm_eps), weights_.head).to(at::kFloat);
-  });
+  return guard_torch("computing logits", [&] { return join_pieces(group_.get(), own_logits(x), arch_.V); });
+}
+
+at::Tensor Decoder::own_logits(const at::Tensor& x) const {
+  if (runs_cpu_kernels(x)) {
+    return apply_packed(normalize(x, packed().final_norm(), arch_.norm, arch_.norm_eps), packed().head());
+  }
+  const at::Tensor in = enter_parts(group_.get(), normalize(x, weights_.final_norm, arch_.norm, arch_.norm_eps));
+  return apply_linear(in, weights_.head).to(at::kFloat);
 }
 
 at::Tensor Decoder::forward(const at::Tensor& tokens, const BatchRows& rows, ActivationHook* hook,
@@ -206,13 +225,14 @@ at::Tensor Decoder::forward(const at::Tensor& tokens, const BatchRows& rows, Act
 
 at::Tensor Decoder::down_column(NeuronId id) const {
   const auto layer = static_cast<std::size_t>(to_int(id.layer));
-  return weights_.layers.at(layer).down.weight.select(1, to_int(id.neuron));
+  return weights_.layers.at(layer).down.weight.select(1, to_int(id.neuron) - neurons_of(arch_).first);
 }
 
-Decoder load_decoder(const std::string& dir, const WeightOptions& options) {
+Decoder load_decoder(const std::string& dir, const WeightOptions& options, std::shared_ptr<ModelGroup> group) {
   ArchSpec arch = read_arch(dir);
+  if (group) arch.part = group->part();
   Weights weights = read_weights(dir, arch, options);
-  return Decoder(std::move(arch), std::move(weights));
+  return Decoder(std::move(arch), std::move(weights), std::move(group));
 }
 
 }  // namespace neurosweep

@@ -13,6 +13,7 @@
 #include "framework/model/batch.hpp"
 #include "framework/model/hook.hpp"
 #include "framework/model/kv_cache.hpp"
+#include "framework/model/model_group.hpp"
 #include "framework/model/weights.hpp"
 
 namespace neurosweep {
@@ -27,14 +28,21 @@ struct PackedLayer;
 /// A decoder-only transformer: architecture and weights. Immutable; a forward is const.
 /// A forward records gradients only when grad mode is on and a hook or the caller makes a tensor require them.
 /// On the CPU activations and arithmetic are f32, whatever the type of the weights.
+/// Ranks of a group hold a part each: every call that runs weights is then collective, residuals and logits are whole
+/// and the same on every rank, and hooks see the rank's own neurons_of(arch()) at Site::neuron.
 class Decoder {
  public:
-  ///   throws  Error{internal}: a weight is missing or not of the shape that `arch` asks for
-  Decoder(ArchSpec arch, Weights weights);
+  ///   weights  of arch.part
+  ///   group    null when arch.part is the whole decoder
+  ///   throws   Error{internal}: a weight is missing or not of the shape that `arch` asks for
+  Decoder(ArchSpec arch, Weights weights, std::shared_ptr<ModelGroup> group = nullptr);
   Decoder(Decoder&&) noexcept;
   ~Decoder();
 
   const ArchSpec& arch() const { return arch_; }
+  /// Sizes of what this rank holds.
+  const ArchSpec& own_sizes() const { return own_; }
+  ModelGroup* group() const { return group_.get(); }
   at::Device device() const { return weights_.embedding.device(); }
   /// Element type of activations.
   at::ScalarType dtype() const { return device().is_cpu() ? at::kFloat : weights_.embedding.scalar_type(); }
@@ -66,7 +74,7 @@ class Decoder {
   at::Tensor forward(const at::Tensor& tokens, const BatchRows& rows, ActivationHook* hook = nullptr,
                      KvCache* cache = nullptr) const;
 
-  /// The residual direction a neuron writes: its column of W_down.
+  /// The residual direction that a neuron of neurons_of(arch()) writes: its column of W_down.
   ///   returns  [D], a view of the weight
   at::Tensor down_column(NeuronId id) const;
 
@@ -84,18 +92,22 @@ class Decoder {
   };
   Layer join_layer(const LayerWeights& weights) const;
   const LayerWeights& weights_of(LayerIndex l) const { return weights_.layers[static_cast<std::size_t>(to_int(l))]; }
+  at::Tensor embed_tokens(const at::Tensor& tokens) const;
+  at::Tensor own_logits(const at::Tensor& x) const;
   at::Tensor attention(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const;
   at::Tensor neurons(LayerIndex l, const at::Tensor& x, const BatchPlan& plan) const;
   at::Tensor run_layer(LayerIndex l, at::Tensor x, const BatchPlan& plan, ActivationHook* hook) const;
 
-  ArchSpec arch_;
+  ArchSpec arch_, own_;
+  std::shared_ptr<ModelGroup> group_;
   Weights weights_;
   std::vector<Layer> layers_;
   at::Tensor rope_cos_, rope_sin_;  ///< [context, head_dim / 2] f32
   std::unique_ptr<Packing> packing_;
 };
 
-/// Reads DIR/config.json and its weights.
-Decoder load_decoder(const std::string& dir, const WeightOptions& options = {});
+/// Reads DIR/config.json and its weights, or the group's part of them.
+Decoder load_decoder(const std::string& dir, const WeightOptions& options = {},
+                     std::shared_ptr<ModelGroup> group = nullptr);
 
 }  // namespace neurosweep

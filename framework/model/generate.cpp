@@ -42,7 +42,7 @@ class SlotBatch {
         hook_(hook),
         results_(requests.size()),
         slots_(slots),
-        cache_(decoder.arch(), slots, longest_run(), decoder.dtype(), decoder.device()) {}
+        cache_(decoder.own_sizes(), slots, longest_run(), decoder.dtype(), decoder.device()) {}
 
   std::vector<Generation> run() {
     while (refill() > 0) {
@@ -94,7 +94,7 @@ class SlotBatch {
     }
     const at::Tensor tokens = padded_tokens(prompts);
     const auto B = static_cast<std::int64_t>(taken.size());
-    KvCache fresh(decoder_.arch(), B, tokens.size(1), decoder_.dtype(), decoder_.device());
+    KvCache fresh(decoder_.own_sizes(), B, tokens.size(1), decoder_.dtype(), decoder_.device());
     const at::Tensor x = run(tokens, rows, fresh);
     std::vector<at::Tensor> last;
     for (std::int64_t b = 0; b < B; ++b) {

@@ -26,8 +26,8 @@ class ActivationHook {
  public:
   virtual ~ActivationHook() = default;
   virtual bool wants(Site site, LayerIndex layer) const = 0;
-  /// x: [B, T, M] at neuron, else [B, T, D]; may be changed in place. The decoder goes on with it: clone what is to be
-  /// kept.
+  /// x: [B, T, M] at neuron, or the rank's neurons_of(arch) of them in a part of a decoder; else [B, T, D]. May be
+  /// changed in place. The decoder goes on with it: clone what is to be kept.
   virtual void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) = 0;
 
   /// Whether a generation tells the hook what the model predicts next.

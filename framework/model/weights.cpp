@@ -13,6 +13,7 @@
 #include "framework/base/log.hpp"
 #include "framework/model/arch_table.hpp"
 #include "framework/model/checkpoint.hpp"
+#include "framework/model/memory_map.hpp"
 #include "framework/model/torch_errors.hpp"
 
 namespace neurosweep {
@@ -26,6 +27,12 @@ struct LinearShape {
   bool bias;
 };
 
+/// What is kept of a linear map: some outputs, or some inputs.
+struct Cut {
+  enum class Side { outputs, inputs } side;
+  Piece piece;
+};
+
 std::string shape_text(at::IntArrayRef shape) {
   return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
 }
@@ -37,14 +44,17 @@ class WeightReader {
         arch_(arch),
         options_(options),
         names_(family_named(arch.family).names),
+        heads_(heads_of(arch)),
+        neurons_(neurons_of(arch)),
+        vocabulary_(piece_of(arch.V, arch.part)),
         checkpoint_(Checkpoint::open(dir)),
         prefix_(find_prefix()) {}
 
   Weights read() {
     Weights weights;
-    weights.embedding = weight(prefix_ + std::string(names_.embedding), {arch_.V, arch_.D});
+    weights.embedding = weight(prefix_ + std::string(names_.embedding), {arch_.V, arch_.D}, vocabulary_);
     if (arch_.position == PositionKind::learned) {
-      weights.positions = weight(prefix_ + std::string(names_.positions), {arch_.context, arch_.D});
+      weights.positions = weight(prefix_ + std::string(names_.positions), {arch_.context, arch_.D}, {0, arch_.context});
     }
     for (std::int64_t i = 0; i < arch_.L; ++i) {
       weights.layers.push_back(layer(fmt::format("{}{}.{}.", prefix_, names_.layers, i)));
@@ -76,10 +86,13 @@ class WeightReader {
     return tensor;
   }
 
-  /// The tensor on the asked device, of the asked type, contiguous; without a copy where it is so already.
-  at::Tensor convert(const at::Tensor& in_file, const std::string& name) const {
+  /// A piece of a tensor on the asked device, of the asked type, contiguous; without a copy where it is so already.
+  at::Tensor convert(const at::Tensor& whole, std::int64_t dim, Piece piece, const std::string& name) const {
+    const at::Tensor in_file = whole.narrow(dim, piece.first, piece.count);
     const at::Tensor converted = in_file.to(options_.device, options_.dtype).contiguous();
-    if (at::isfinite(converted).all().item<bool>()) return converted;
+    const bool is_finite = at::isfinite(converted).all().item<bool>();
+    if (arch_.part.count > 1 && !converted.is_alias_of(whole)) release_pages(whole);
+    if (is_finite) return converted;
     const std::string where = fmt::format("{}: tensor '{}'", checkpoint_.path_of(name), name);
     if (at::isfinite(in_file).all().item<bool>()) {
       throw input_error("{}: a value is out of the range of {}: load with another element type", where,
@@ -88,70 +101,73 @@ class WeightReader {
     throw input_error("{}: holds NaN or Inf", where);
   }
 
-  at::Tensor weight(const std::string& name, at::IntArrayRef shape) {
-    return convert(take(name + ".weight", shape), name + ".weight");
+  /// The rows of a weight that a piece names.
+  at::Tensor weight(const std::string& name, at::IntArrayRef shape, Piece rows) {
+    return convert(take(name + ".weight", shape), 0, rows, name + ".weight");
   }
 
-  at::Tensor bias(const std::string& name, std::int64_t out) {
-    return convert(take(name + ".bias", {out}), name + ".bias");
+  at::Tensor bias(const std::string& name, std::int64_t out, Piece rows) {
+    return convert(take(name + ".bias", {out}), 0, rows, name + ".bias");
   }
 
-  Linear linear(const std::string& name, const LinearShape& shape) {
+  Linear linear(const std::string& name, const LinearShape& shape, const Cut& cut) {
+    const bool cuts_outputs = cut.side == Cut::Side::outputs;
+    const at::Tensor whole = names_.layout == LinearLayout::out_in ? take(name + ".weight", {shape.out, shape.in})
+                                                                   : take(name + ".weight", {shape.in, shape.out}).t();
     Linear linear;
-    if (names_.layout == LinearLayout::out_in) {
-      linear.weight = weight(name, {shape.out, shape.in});
-    } else {
-      linear.weight = convert(take(name + ".weight", {shape.in, shape.out}).t(), name + ".weight");
-    }
-    if (shape.bias) linear.bias = bias(name, shape.out);
+    linear.weight = convert(whole, cuts_outputs ? 0 : 1, cut.piece, name + ".weight");
+    if (!shape.bias) return linear;
+    const at::Tensor bias = this->bias(name, shape.out, cuts_outputs ? cut.piece : Piece{0, shape.out});
+    if (cuts_outputs || arch_.part.index == 0) linear.bias = bias;  // parts of inputs are summed: one has the bias
     return linear;
   }
 
   Norm norm(const std::string& name, std::int64_t width, NormKind kind) {
-    Norm norm{weight(name, {width}), {}};
-    if (kind == NormKind::layer) norm.bias = bias(name, width);
+    Norm norm{weight(name, {width}, {0, width}), {}};
+    if (kind == NormKind::layer) norm.bias = bias(name, width, {0, width});
     return norm;
   }
 
   void read_attention(const std::string& at, LayerWeights& layer) {
-    const std::int64_t q_width = arch_.H * arch_.head_dim, kv_width = arch_.kv_heads * arch_.head_dim;
+    const std::int64_t width = arch_.head_dim, q_width = arch_.H * width, kv_width = arch_.kv_heads * width;
+    const Cut query = outputs({heads_.query.first * width, heads_.query.count * width});
+    const Cut key = outputs({heads_.key.first * width, heads_.key.count * width});
     if (names_.qkv.empty()) {
-      layer.q = linear(at + std::string(names_.q), {q_width, arch_.D, arch_.qkv_bias});
-      layer.k = linear(at + std::string(names_.k), {kv_width, arch_.D, arch_.qkv_bias});
-      layer.v = linear(at + std::string(names_.v), {kv_width, arch_.D, arch_.qkv_bias});
+      layer.q = linear(at + std::string(names_.q), {q_width, arch_.D, arch_.qkv_bias}, query);
+      layer.k = linear(at + std::string(names_.k), {kv_width, arch_.D, arch_.qkv_bias}, key);
+      layer.v = linear(at + std::string(names_.v), {kv_width, arch_.D, arch_.qkv_bias}, key);
     } else {
-      const Linear fused = linear(at + std::string(names_.qkv), {q_width + 2 * kv_width, arch_.D, arch_.qkv_bias});
-      layer.q = part_of(fused, 0, q_width);
-      layer.k = part_of(fused, q_width, kv_width);
-      layer.v = part_of(fused, q_width + kv_width, kv_width);
+      const std::string fused = at + std::string(names_.qkv);
+      const LinearShape shape{q_width + 2 * kv_width, arch_.D, arch_.qkv_bias};
+      layer.q = linear(fused, shape, query);
+      layer.k = linear(fused, shape, outputs({q_width + key.piece.first, key.piece.count}));
+      layer.v = linear(fused, shape, outputs({q_width + kv_width + key.piece.first, key.piece.count}));
     }
     if (arch_.qk_norm) {
       layer.q_norm = norm(at + std::string(names_.q_norm), arch_.head_dim, NormKind::rms);
       layer.k_norm = norm(at + std::string(names_.k_norm), arch_.head_dim, NormKind::rms);
     }
-    layer.o = linear(at + std::string(names_.o), {arch_.D, q_width, arch_.o_bias});
+    layer.o = linear(at + std::string(names_.o), {arch_.D, q_width, arch_.o_bias}, {Cut::Side::inputs, query.piece});
   }
 
-  static Linear part_of(const Linear& fused, std::int64_t begin, std::int64_t width) {
-    return {fused.weight.narrow(0, begin, width),
-            fused.bias.defined() ? fused.bias.narrow(0, begin, width) : at::Tensor()};
-  }
+  static Cut outputs(Piece piece) { return {Cut::Side::outputs, piece}; }
 
   LayerWeights layer(const std::string& at) {
     LayerWeights layer;
     layer.attention_norm = norm(at + std::string(names_.attention_norm), arch_.D, arch_.norm);
     read_attention(at, layer);
     layer.mlp_norm = norm(at + std::string(names_.mlp_norm), arch_.D, arch_.norm);
-    if (arch_.gated_mlp) layer.gate = linear(at + std::string(names_.gate), {arch_.M, arch_.D, arch_.mlp_bias});
-    layer.up = linear(at + std::string(names_.up), {arch_.M, arch_.D, arch_.mlp_bias});
-    layer.down = linear(at + std::string(names_.down), {arch_.D, arch_.M, arch_.mlp_bias});
+    const LinearShape in{arch_.M, arch_.D, arch_.mlp_bias}, out{arch_.D, arch_.M, arch_.mlp_bias};
+    if (arch_.gated_mlp) layer.gate = linear(at + std::string(names_.gate), in, outputs(neurons_));
+    layer.up = linear(at + std::string(names_.up), in, outputs(neurons_));
+    layer.down = linear(at + std::string(names_.down), out, {Cut::Side::inputs, neurons_});
     return layer;
   }
 
   Linear head(const at::Tensor& embedding) {
     const std::string name(names_.head);
-    if (!arch_.tied_head) return {weight(name, {arch_.V, arch_.D}), {}};
-    if (checkpoint_.has(name + ".weight") && !at::equal(weight(name, {arch_.V, arch_.D}), embedding)) {
+    if (!arch_.tied_head) return {weight(name, {arch_.V, arch_.D}, vocabulary_), {}};
+    if (checkpoint_.has(name + ".weight") && !at::equal(weight(name, {arch_.V, arch_.D}, vocabulary_), embedding)) {
       throw input_error("{}: tensor '{}.weight' differs from the embedding, but config.json ties the two",
                         checkpoint_.path_of(name + ".weight"), name);
     }
@@ -173,6 +189,8 @@ class WeightReader {
   const ArchSpec& arch_;
   const WeightOptions& options_;
   const TensorNames& names_;
+  const HeadPieces heads_;
+  const Piece neurons_, vocabulary_;
   const Checkpoint checkpoint_;
   const std::string prefix_;
   std::set<std::string> used_;
@@ -181,6 +199,7 @@ class WeightReader {
 }  // namespace
 
 Weights read_weights(const std::string& dir, const ArchSpec& arch, const WeightOptions& options) {
+  check_part(arch);
   const std::string doing = fmt::format("{}: loading the weights onto {}", dir, options.device.str());
   return guard_torch(doing.c_str(), [&] { return WeightReader(dir, arch, options).read(); });
 }

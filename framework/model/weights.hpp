@@ -33,7 +33,9 @@ struct LayerWeights {
   Linear down;          ///< [D, M]; the neuron vector is what this map multiplies
 };
 
-/// All weights of a decoder, on one device and of one element type.
+/// All weights of a decoder, or of the part of one that a rank holds, on one device and of one element type. In a part
+/// H, kv_heads, M and V below are its own (sizes_of_part); biases of o and down are on part 0 alone, as these maps are
+/// summed over parts; norms and positions are on every part.
 struct Weights {
   at::Tensor embedding;  ///< [V, D]
   at::Tensor positions;  ///< [context, D], undefined unless learned positions
@@ -49,7 +51,7 @@ struct WeightOptions {
 
 /// Loads DIR/model.safetensors, or the shards named by DIR/model.safetensors.index.json, memory-mapped.
 /// A weight that has the asked type and device in the file stays on the map: processes on one host share its pages
-/// until one writes to it. Leave the files in place while a process runs.
+/// until one writes to it. Leave the files in place while a process runs. Only what arch.part holds is read.
 ///   throws  Error{input}: missing tensor (by its name in the file), wrong shape (expected and found), unsupported
 ///   dtype,
 ///           truncated or corrupt file, a NaN or Inf in a weight; Error{io}: unreadable

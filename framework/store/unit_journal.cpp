@@ -100,7 +100,7 @@ void record(Database& results, const LeftJournal& journal) {
       "SELECT ?1, ?2, ?3, ?4, 1 + (SELECT count(*) FROM unit_failure WHERE round_id = ?1 AND unit = ?2), 'crash', ?5, "
       "?6 "
       "WHERE NOT EXISTS (SELECT 1 FROM unit_failure "
-      "WHERE round_id = ?1 AND unit = ?2 AND launch = ?3 AND rank = ?4 AND kind = 'crash')");
+      "WHERE round_id = ?1 AND unit = ?2 AND launch = ?3 AND kind = 'crash')");  // once for all ranks of a group
   insert.bind(1, page.round_id);
   insert.bind(2, page.unit);
   insert.bind(3, std::int64_t{launch});

@@ -32,6 +32,25 @@ TEST(Collectives, SumsOverMpiEqualSumsByHand) {
   EXPECT_EQ(data, expected);
 }
 
+TEST(Collectives, SumsOverMpiAreInTheOrderOfRanksForAnyLength) {
+  const auto group = make_mpi_collectives(Comm::world());
+  const auto number_of = [](int rank, std::size_t i) {
+    return (rank % 2 == 0 ? 1e8F : 1.0F) * static_cast<float>(i % 7 + 1) * (rank == 2 ? -1.0F : 1.0F);
+  };
+  for (const std::size_t n : {std::size_t{1}, std::size_t{5}, std::size_t{4096}, std::size_t{10'007}}) {
+    std::vector<float> data(n), expected(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      data[i] = number_of(group->rank(), i);
+      expected[i] = number_of(0, i);
+      for (int rank = 1; rank < group->size(); ++rank) expected[i] += number_of(rank, i);
+    }
+
+    group->all_reduce_sum(data.data(), n);
+
+    EXPECT_EQ(data, expected) << n << " numbers";
+  }
+}
+
 TEST(Collectives, AGatherOverMpiPutsPiecesInRankOrder) {
   const auto group = make_mpi_collectives(Comm::world());
   constexpr std::size_t kCount = 33;
