@@ -1,13 +1,10 @@
 #include "cluster/slurm_job.hpp"
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <regex>
 #include <sstream>
 
+#include "cluster/command.hpp"
 #include "cluster/slurm_scripts.hpp"
 #include "framework/base/error.hpp"
 
@@ -145,34 +142,6 @@ std::string make_reduce_script(const SlurmJob& job) {
   const std::string settings =
       fmt::format("NEUROSWEEP_PROGRAM={}\nset -- {}\n", shell_quoted(job.program), shell_quoted(job.store));
   return filled(kReduceScript, options.text(), settings);
-}
-
-std::string submit_script(const std::string& path, const std::string& dependency) {
-  const std::string option = dependency.empty() ? "" : fmt::format("--dependency={} ", shell_quoted(dependency));
-  const std::string command = fmt::format("sbatch --parsable {}{} 2>&1", option, shell_quoted(path));
-  std::FILE* pipe = ::popen(command.c_str(), "r");
-  if (!pipe) throw error(ErrorKind::io, "sbatch cannot be run ({})", errno_text());
-  std::string said;
-  std::array<char, 4096> block;
-  while (const std::size_t n = std::fread(block.data(), 1, block.size(), pipe)) said.append(block.data(), n);
-  const int status = ::pclose(pipe);
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-    throw error(ErrorKind::io, "no sbatch here: submit from a machine of the cluster, or look with --dry-run");
-  }
-  static const std::regex kId("(?:^|\n)(\\d+)(;[^\n]*)?$");
-  std::smatch id;
-  if (status != 0 || !std::regex_search(said, id, kId)) {
-    std::replace(said.begin(), said.end(), '\n', ' ');
-    throw input_error("{}: sbatch refused it: {}", path, said);
-  }
-  return id[1];
-}
-
-std::string shell_quoted(const std::string& word) {
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 }  // namespace neurosweep

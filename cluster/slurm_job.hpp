@@ -45,13 +45,4 @@ std::int64_t stop_notice_seconds(const std::string& time);
 std::string make_sweep_script(const SlurmJob& job);
 std::string make_reduce_script(const SlurmJob& job);
 
-/// Gives a script to sbatch.
-///   dependency  as sbatch takes it, such as "afterany:12"; "": none
-///   returns     the job's number
-///   throws      Error{input} with sbatch's own text when it refuses; Error{io} when it cannot be run
-std::string submit_script(const std::string& path, const std::string& dependency);
-
-/// A word as the shell reads it back unchanged.
-std::string shell_quoted(const std::string& word);
-
 }  // namespace neurosweep

@@ -12,6 +12,7 @@
 
 #include "cluster/collectives.hpp"
 #include "cluster/device.hpp"
+#include "cluster/device_lock.hpp"
 #include "cluster/dispatcher.hpp"
 #include "cluster/last_word.hpp"
 #include "cluster/progress.hpp"
@@ -125,6 +126,7 @@ class StudyRun {
   void prepare_device() {
     place_ = find_local_place(comm_);
     on_every_rank(comm_, [&] { cuda_device_ = choose_device(settings().device, place_.rank); });
+    lock_device();
     if (settings().threads > place_.threads && comm_.rank() == 0) {
       log_warning("{} threads a rank, but only {} processors for each here: expect it to be slow", settings().threads,
                   place_.threads);
@@ -134,6 +136,17 @@ class StudyRun {
                                            : at::Device(at::kCPU));
     on_root(comm_, [&] {
       for (const auto& model : catalog_->study().model_names()) bench_->decoder(model);
+    });
+  }
+
+  void lock_device() {
+    const auto sharing = settings().share_devices ? DeviceSharing::allowed : DeviceSharing::refused;
+    std::string device;
+    on_every_rank(comm_, [&] { device = cuda_device_ ? cuda_device_identity(*cuda_device_) : ""; });
+    const auto hosts = comm_.gather(host_name()), devices = comm_.gather(device);
+    on_root(comm_, [&] { check_devices_differ(hosts, devices, sharing); });
+    on_every_rank(comm_, [&] {
+      if (!device.empty()) device_lock_.emplace(device, sharing);
     });
   }
 
@@ -302,6 +315,7 @@ class StudyRun {
   StopToken stop_;
   LocalPlace place_;
   std::optional<int> cuda_device_;
+  std::optional<DeviceLock> device_lock_;
   std::vector<std::unique_ptr<Experiment>> experiments_;
   std::optional<Catalog> catalog_;
   std::optional<Workbench> bench_;
