@@ -66,6 +66,8 @@ alpha() {
   do_when_told "$dir" &
   export OMPI_MCA_plm=rsh OMPI_MCA_plm_rsh_agent="$0 on" OMPI_MCA_orte_tmpdir_base="$dir"
   export OMPI_MCA_oob_tcp_if_include=cable OMPI_MCA_btl_tcp_if_include=cable OMPI_MCA_btl=tcp,self OMPI_MCA_pml=ob1
+  # A host that is silent for 5 s is lost; slurm/sweep.sbatch sets the same, with more patience.
+  export OMPI_MCA_oob_tcp_keepalive_time=2 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI_MCA_oob_tcp_keepalive_probes=3
   "$@" # not exec: when this first process of the namespace ends, all others do
 }
 

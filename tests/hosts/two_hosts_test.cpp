@@ -32,30 +32,11 @@ class TwoHosts : public testing::StudyTest {
     return words;
   }
 
-  /// Words that run the study by as many ranks on each host. A peer that is silent for 5 s counts as lost.
+  /// Words that run the study by as many ranks on each host.
   std::vector<std::string> run_words(int ranks_per_host, const std::string& study) const {
-    const std::string n = std::to_string(ranks_per_host);
-    return on_hosts({"mpirun",
-                     "--mca",
-                     "oob_tcp_keepalive_time",
-                     "2",
-                     "--mca",
-                     "oob_tcp_keepalive_intvl",
-                     "1",
-                     "--mca",
-                     "oob_tcp_keepalive_probes",
-                     "3",
-                     "--bind-to",
-                     "none",
-                     "--host",
-                     "alpha:" + n + ",beta:" + n,
-                     "-n",
-                     std::to_string(2 * ranks_per_host),
-                     testing::neurosweep_path(),
-                     "run",
-                     study,
-                     "--store",
-                     store()});
+    const std::string hosts = fmt::format("alpha:{0},beta:{0}", ranks_per_host);
+    return on_hosts({"mpirun", "--bind-to", "none", "--host", hosts, "-n", std::to_string(2 * ranks_per_host),
+                     testing::neurosweep_path(), "run", study, "--store", store()});
   }
 
   /// A study of some 10 s of one processor.
