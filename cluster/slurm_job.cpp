@@ -69,6 +69,10 @@ std::string filled(const char* script, const std::string& options, const std::st
   return text;
 }
 
+bool is_array(const SlurmJob& job) {
+  return job.slices > 0 || job.jobs > 1;
+}
+
 OptionLines common_options(const SlurmJob& job, const char* name_tail, const char* log) {
   OptionLines options;
   options.add("job-name", job.name + name_tail);
@@ -113,7 +117,7 @@ std::int64_t stop_notice_seconds(const std::string& time) {
 
 std::string make_sweep_script(const SlurmJob& job) {
   const std::int64_t notice = stop_notice_seconds(job.time);
-  OptionLines options = common_options(job, "", job.slices > 0 ? "sweep-%A_%a.log" : "sweep-%j.log");
+  OptionLines options = common_options(job, "", is_array(job) ? "sweep-%A_%a.log" : "sweep-%j.log");
   options.add("nodes", job.nodes);
   options.add("ntasks-per-node", job.tasks_per_node);
   options.add("cpus-per-task", job.cpus_per_task);
@@ -122,11 +126,13 @@ std::string make_sweep_script(const SlurmJob& job) {
   options.add("--requeue");
   options.add("signal", fmt::format("B:USR1@{}", notice));
   if (job.slices > 0) options.add("array", fmt::format("1-{}%1", job.slices));
+  if (job.jobs > 1) options.add("array", fmt::format("1-{}", job.jobs));
   for (const auto& each : job.sbatch) options.add(each);
 
   std::string settings = "NEUROSWEEP_PROGRAM=" + shell_quoted(job.program);
   settings += fmt::format("\nNEUROSWEEP_LAUNCHER={}", launcher_name(job.launcher));
   settings += fmt::format("\nNEUROSWEEP_MAX_RESTARTS={}", job.max_restarts);
+  settings += fmt::format("\nNEUROSWEEP_AT_ONCE={}", job.jobs > 1 ? "yes" : "no");
   settings += fmt::format("\nNEUROSWEEP_NOTICE={}", notice);
   settings += "\nNEUROSWEEP_ENV=" + shell_quoted(job.environment);
   settings += fmt::format("\nset -- {} {}", shell_quoted(job.study), shell_quoted(job.store));

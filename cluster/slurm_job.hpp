@@ -27,6 +27,7 @@ struct SlurmJob {
   std::int64_t gpus_per_task = 0;
   std::string time = "04:00:00";
   std::int64_t slices = 0;  ///< 0: one job that requeues itself; else an array of so many, one after the other
+  std::int64_t jobs = 1;    ///< an array of so many that work on the store at the same time, each requeueing itself
   std::int64_t max_restarts = 50;
   Launcher launcher = Launcher::srun;
   std::string environment;          ///< script that is sourced before the ranks start; "": none

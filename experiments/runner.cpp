@@ -85,7 +85,7 @@ std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
 class StudyRun {
  public:
   StudyRun(const RunRequest& request, const Comm& comm, const StopToken& stop)
-      : dir_(request.store), retry_failed_(request.retry_failed), comm_(comm), stop_(stop) {
+      : dir_(request.store), retry_failed_(request.retry_failed), share_(request.share), comm_(comm), stop_(stop) {
     on_every_rank(comm_, [&] {
       StudySpec study = read_study(request.study_path, request.settings);
       experiments_ = make_experiments(study);
@@ -219,7 +219,7 @@ class StudyRun {
       attempts_ = parse_json(attempts, "attempts").get<std::map<std::int64_t, std::int64_t>>();
       ProgressSink progress(fmt::format("{} ({})", plan_.experiment, plan_.kind));
       const auto result = run_units(
-          comm_, queue_units(*catalog_, plan_, todo, attempts_),
+          comm_, choose_units(queue_units(*catalog_, plan_, todo, attempts_), share_, comm_.size()),
           [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
       shard_->commit();
       comm_.barrier();
@@ -311,6 +311,7 @@ class StudyRun {
 
   std::string dir_;
   bool retry_failed_;
+  JobShare share_;
   const Comm& comm_;
   StopToken stop_;
   LocalPlace place_;

@@ -33,6 +33,11 @@ void check_numbers(const SlurmJob& job) {
   require_at_least(1, "--cpus-per-task", job.cpus_per_task);
   require_at_least(0, "--gpus-per-task", job.gpus_per_task);
   require_at_least(0, "--array", job.slices);
+  require_at_least(1, "--jobs", job.jobs);
+  if (job.slices > 0 && job.jobs > 1) {
+    throw input_error("--array {} and --jobs {}: slices follow one another, jobs run at once: give one of the two",
+                      job.slices, job.jobs);
+  }
   require_at_least(0, "--max-restarts", job.max_restarts);
   if (job.launcher == Launcher::none && job.nodes * job.tasks_per_node > 1) {
     throw input_error("--launcher none starts one rank, found --nodes {} --tasks-per-node {}", job.nodes,
@@ -60,19 +65,20 @@ void complete(SlurmJob& job) {
 
 /// What the job may take of the cluster at most.
 std::string limits_text(const SlurmJob& job) {
+  const std::int64_t starts = job.slices > 0 ? job.slices : job.jobs * (job.max_restarts + 1);
   const std::int64_t ranks = job.nodes * job.tasks_per_node;
-  const std::int64_t starts = job.slices > 0 ? job.slices : job.max_restarts + 1;
   const double hours = static_cast<double>(ranks * starts * slurm_seconds(job.time)) / 3600;
-  const std::string gpus = job.gpus_per_task > 0 ? fmt::format(", GPUs: {}", job.gpus_per_task) : "";
   return fmt::format(
-      "asks:   {} x {} ranks (processors of each: {}{}) for {} a start; {} starts, {:.0f} rank-hours at most",
-      job.nodes, job.tasks_per_node, job.cpus_per_task, gpus, job.time, starts, hours);
+      "asks:   {}{} x {} ranks (processors of each: {}{}) for {} a start; {} starts, {:.0f} rank-hours at "
+      "most",
+      job.jobs > 1 ? fmt::format("{} jobs of ", job.jobs) : "", job.nodes, job.tasks_per_node, job.cpus_per_task,
+      job.gpus_per_task > 0 ? fmt::format(", GPUs: {}", job.gpus_per_task) : "", job.time, starts, hours);
 }
 
 /// `neurosweep plan` of the study and the job's ranks. Without `format` a table.
 std::string plan_command(const SlurmJob& job, const char* format = "") {
   std::string command = fmt::format("{} plan {} --ranks {}{}", shell_quoted(job.program), shell_quoted(job.study),
-                                    job.nodes * job.tasks_per_node, format);
+                                    job.jobs * job.nodes * job.tasks_per_node, format);
   for (const auto& each : job.settings) command += " --set " + shell_quoted(each);
   return command;
 }
@@ -126,7 +132,9 @@ void print_cost(const SlurmJob& job, const std::string& planned) {
 void print_jobs(const SlurmJob& job, const std::string& sweep, const std::string& reduce) {
   std::cout << fmt::format("sweep:  job {}, {}\n", sweep,
                            job.slices > 0 ? fmt::format("up to {} slices, one after the other", job.slices)
-                                          : fmt::format("requeues itself, at most {} times", job.max_restarts))
+                                          : fmt::format("{}requeues itself, at most {} times",
+                                                        job.jobs > 1 ? fmt::format("{} at once, each ", job.jobs) : "",
+                                                        job.max_restarts))
             << fmt::format("reduce: job {}, when the sweep has ended; report in {}/report.md\n", reduce, job.store)
             << fmt::format("watch:  squeue -j {},{}    neurosweep status {}\n", sweep, reduce, job.store)
             << fmt::format("logs:   {}/slurm/\n", job.store)
@@ -156,6 +164,7 @@ int run_submit(const std::vector<std::string>& words) {
   line.option("gpus-per-task", job.gpus_per_task, "GPUs of each rank (default 0)");
   line.option("time", job.time, "time limit of each start, as sbatch takes it (default 04:00:00)");
   line.option("array", job.slices, "instead of requeueing: an array of so many time slices, one after the other");
+  line.option("jobs", job.jobs, "an array of so many such jobs that work on the store at the same time (default 1)");
   line.option("max-restarts", job.max_restarts, "most requeues (default 50)");
   line.option("launcher", launcher, "what starts the ranks: srun (default), mpirun, or none for one rank");
   line.option("env", job.environment, "script that the job sources first: modules, variables");
