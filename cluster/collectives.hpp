@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "cluster/comm.hpp"
@@ -40,5 +41,9 @@ int nccl_version();
 
 /// CUDA devices this process can use; 0 without a GPU, without a driver, or when built without CUDA.
 int cuda_device_count();
+
+/// What tells a CUDA device from all others, also for processes that see other numbers: "GPU-" and its UUID.
+///   throws   Error{device} when the device does not answer, or when built without CUDA
+std::string cuda_device_identity(int cuda_device);
 
 }  // namespace neurosweep

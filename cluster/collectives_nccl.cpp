@@ -88,4 +88,15 @@ int cuda_device_count() {
   return 0;
 }
 
+std::string cuda_device_identity(int cuda_device) {
+  cudaDeviceProp properties = {};
+  check_cuda(cudaGetDeviceProperties(&properties, cuda_device), "cudaGetDeviceProperties");
+  std::string identity = "GPU-";
+  for (std::size_t i = 0; i < sizeof properties.uuid.bytes; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) identity += '-';
+    identity += fmt::format("{:02x}", static_cast<unsigned char>(properties.uuid.bytes[i]));
+  }
+  return identity;
+}
+
 }  // namespace neurosweep

@@ -15,4 +15,8 @@ int cuda_device_count() {
   return 0;
 }
 
+std::string cuda_device_identity(int) {
+  throw error(ErrorKind::device, "built without CUDA: configure with NEUROSWEEP_CUDA=ON, or run on the CPU");
+}
+
 }  // namespace neurosweep

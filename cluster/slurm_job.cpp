@@ -1,13 +1,10 @@
 #include "cluster/slurm_job.hpp"
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <regex>
 #include <sstream>
 
+#include "cluster/command.hpp"
 #include "cluster/slurm_scripts.hpp"
 #include "framework/base/error.hpp"
 
@@ -72,6 +69,10 @@ std::string filled(const char* script, const std::string& options, const std::st
   return text;
 }
 
+bool is_array(const SlurmJob& job) {
+  return job.slices > 0 || job.jobs > 1;
+}
+
 OptionLines common_options(const SlurmJob& job, const char* name_tail, const char* log) {
   OptionLines options;
   options.add("job-name", job.name + name_tail);
@@ -116,7 +117,7 @@ std::int64_t stop_notice_seconds(const std::string& time) {
 
 std::string make_sweep_script(const SlurmJob& job) {
   const std::int64_t notice = stop_notice_seconds(job.time);
-  OptionLines options = common_options(job, "", job.slices > 0 ? "sweep-%A_%a.log" : "sweep-%j.log");
+  OptionLines options = common_options(job, "", is_array(job) ? "sweep-%A_%a.log" : "sweep-%j.log");
   options.add("nodes", job.nodes);
   options.add("ntasks-per-node", job.tasks_per_node);
   options.add("cpus-per-task", job.cpus_per_task);
@@ -125,11 +126,13 @@ std::string make_sweep_script(const SlurmJob& job) {
   options.add("--requeue");
   options.add("signal", fmt::format("B:USR1@{}", notice));
   if (job.slices > 0) options.add("array", fmt::format("1-{}%1", job.slices));
+  if (job.jobs > 1) options.add("array", fmt::format("1-{}", job.jobs));
   for (const auto& each : job.sbatch) options.add(each);
 
   std::string settings = "NEUROSWEEP_PROGRAM=" + shell_quoted(job.program);
   settings += fmt::format("\nNEUROSWEEP_LAUNCHER={}", launcher_name(job.launcher));
   settings += fmt::format("\nNEUROSWEEP_MAX_RESTARTS={}", job.max_restarts);
+  settings += fmt::format("\nNEUROSWEEP_AT_ONCE={}", job.jobs > 1 ? "yes" : "no");
   settings += fmt::format("\nNEUROSWEEP_NOTICE={}", notice);
   settings += "\nNEUROSWEEP_ENV=" + shell_quoted(job.environment);
   settings += fmt::format("\nset -- {} {}", shell_quoted(job.study), shell_quoted(job.store));
@@ -145,34 +148,6 @@ std::string make_reduce_script(const SlurmJob& job) {
   const std::string settings =
       fmt::format("NEUROSWEEP_PROGRAM={}\nset -- {}\n", shell_quoted(job.program), shell_quoted(job.store));
   return filled(kReduceScript, options.text(), settings);
-}
-
-std::string submit_script(const std::string& path, const std::string& dependency) {
-  const std::string option = dependency.empty() ? "" : fmt::format("--dependency={} ", shell_quoted(dependency));
-  const std::string command = fmt::format("sbatch --parsable {}{} 2>&1", option, shell_quoted(path));
-  std::FILE* pipe = ::popen(command.c_str(), "r");
-  if (!pipe) throw error(ErrorKind::io, "sbatch cannot be run ({})", errno_text());
-  std::string said;
-  std::array<char, 4096> block;
-  while (const std::size_t n = std::fread(block.data(), 1, block.size(), pipe)) said.append(block.data(), n);
-  const int status = ::pclose(pipe);
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-    throw error(ErrorKind::io, "no sbatch here: submit from a machine of the cluster, or look with --dry-run");
-  }
-  static const std::regex kId("(?:^|\n)(\\d+)(;[^\n]*)?$");
-  std::smatch id;
-  if (status != 0 || !std::regex_search(said, id, kId)) {
-    std::replace(said.begin(), said.end(), '\n', ' ');
-    throw input_error("{}: sbatch refused it: {}", path, said);
-  }
-  return id[1];
-}
-
-std::string shell_quoted(const std::string& word) {
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 }  // namespace neurosweep

@@ -27,6 +27,7 @@ struct SlurmJob {
   std::int64_t gpus_per_task = 0;
   std::string time = "04:00:00";
   std::int64_t slices = 0;  ///< 0: one job that requeues itself; else an array of so many, one after the other
+  std::int64_t jobs = 1;    ///< an array of so many that work on the store at the same time, each requeueing itself
   std::int64_t max_restarts = 50;
   Launcher launcher = Launcher::srun;
   std::string environment;          ///< script that is sourced before the ranks start; "": none
@@ -44,14 +45,5 @@ std::int64_t stop_notice_seconds(const std::string& time);
 ///   throws  Error{input} when an option cannot stand in a batch script
 std::string make_sweep_script(const SlurmJob& job);
 std::string make_reduce_script(const SlurmJob& job);
-
-/// Gives a script to sbatch.
-///   dependency  as sbatch takes it, such as "afterany:12"; "": none
-///   returns     the job's number
-///   throws      Error{input} with sbatch's own text when it refuses; Error{io} when it cannot be run
-std::string submit_script(const std::string& path, const std::string& dependency);
-
-/// A word as the shell reads it back unchanged.
-std::string shell_quoted(const std::string& word);
 
 }  // namespace neurosweep

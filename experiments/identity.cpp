@@ -12,8 +12,8 @@ namespace neurosweep {
 
 namespace {
 
-/// The study's tree without what does not change results: where files lie, how long a unit may take, what memory, and
-/// what is only for plans.
+/// The study's tree without what does not change results: where files lie, how long a unit may take, what memory,
+/// whether devices are shared, and what is only for plans.
 std::string meaning_hash(const StudySpec& study) {
   ConfigNode tree = study.tree;
   const auto drop = [](ConfigNode& node, const std::string& key) {
@@ -24,6 +24,7 @@ std::string meaning_hash(const StudySpec& study) {
     if (name == "study") {
       drop(node, "unit_deadline");
       drop(node, "memory");
+      drop(node, "share_devices");
     }
     if (name != "models" && name != "tasks") continue;
     for (auto& [entry, table] : std::get<ConfigTable>(node.value)) {

@@ -12,6 +12,7 @@
 
 #include "cluster/collectives.hpp"
 #include "cluster/device.hpp"
+#include "cluster/device_lock.hpp"
 #include "cluster/dispatcher.hpp"
 #include "cluster/last_word.hpp"
 #include "cluster/progress.hpp"
@@ -89,7 +90,7 @@ std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
 class StudyRun {
  public:
   StudyRun(const RunRequest& request, const Comm& comm, const StopToken& stop)
-      : dir_(request.store), retry_failed_(request.retry_failed), comm_(comm), stop_(stop) {
+      : dir_(request.store), retry_failed_(request.retry_failed), share_(request.share), comm_(comm), stop_(stop) {
     on_every_rank(comm_, [&] {
       StudySpec study = read_study(request.study_path, request.settings);
       experiments_ = make_experiments(study);
@@ -131,6 +132,7 @@ class StudyRun {
   void prepare_device() {
     place_ = find_local_place(comm_);
     on_every_rank(comm_, [&] { cuda_device_ = choose_device(settings().device, place_.rank); });
+    lock_device();
     if (settings().threads > place_.threads && comm_.rank() == 0) {
       log_warning("{} threads a rank, but only {} processors for each here: expect it to be slow", settings().threads,
                   place_.threads);
@@ -143,6 +145,17 @@ class StudyRun {
     on_every_rank(comm_, [&] {
       if (comm_.rank() >= groups_->group().size()) return;
       for (const auto& model : catalog_->study().model_names()) bench_->decoder(model);
+    });
+  }
+
+  void lock_device() {
+    const auto sharing = settings().share_devices ? DeviceSharing::allowed : DeviceSharing::refused;
+    std::string device;
+    on_every_rank(comm_, [&] { device = cuda_device_ ? cuda_device_identity(*cuda_device_) : ""; });
+    const auto hosts = comm_.gather(host_name()), devices = comm_.gather(device);
+    on_root(comm_, [&] { check_devices_differ(hosts, devices, sharing); });
+    on_every_rank(comm_, [&] {
+      if (!device.empty()) device_lock_.emplace(device, sharing);
     });
   }
 
@@ -215,7 +228,7 @@ class StudyRun {
       attempts_ = parse_json(attempts, "attempts").get<std::map<std::int64_t, std::int64_t>>();
       ProgressSink progress(fmt::format("{} ({})", plan_.experiment, plan_.kind));
       const auto result = run_units(
-          *groups_, queue_units(*catalog_, plan_, todo, attempts_),
+          *groups_, choose_units(queue_units(*catalog_, plan_, todo, attempts_), share_, groups_->leaders().size()),
           [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
       shard_->commit();
       comm_.barrier();
@@ -321,10 +334,12 @@ class StudyRun {
 
   std::string dir_;
   bool retry_failed_;
+  JobShare share_;
   const Comm& comm_;
   StopToken stop_;
   LocalPlace place_;
   std::optional<int> cuda_device_;
+  std::optional<DeviceLock> device_lock_;
   std::vector<std::unique_ptr<Experiment>> experiments_;
   std::optional<Catalog> catalog_;
   std::optional<RankGroups> groups_;

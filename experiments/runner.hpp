@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cluster/comm.hpp"
+#include "cluster/job_share.hpp"
 #include "cluster/preemption.hpp"
 #include "framework/base/error.hpp"
 
@@ -34,6 +35,7 @@ struct RunRequest {
   std::vector<std::string> settings;  ///< --set assignments
   std::string store;                  ///< result folder; "": study-<name>
   bool retry_failed = false;          ///< give units that were left out their attempts anew
+  JobShare share = {};                ///< of the units, among jobs that run at the same time
 };
 
 /// Runs what is left of a study. Collective; every rank reads the study itself.

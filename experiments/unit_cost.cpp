@@ -23,17 +23,25 @@ double text_size(const Catalog& catalog, const WorkUnit& unit) {
   return static_cast<double>(size);
 }
 
+/// Layer of a unit's first arm, 0 without arms: an arm costs what its layer and those above it do.
+std::int64_t layer_of(const Plan& plan, const WorkUnit& unit) {
+  const auto arm = static_cast<std::size_t>(unit.first_arm);
+  return unit.n_arms > 0 && arm < plan.arms.size() ? plan.arms[arm].layer : 0;
+}
+
 }  // namespace
 
 std::vector<QueuedUnit> queue_units(const Catalog& catalog, const Plan& plan, const std::vector<std::int64_t>& todo,
                                     const std::map<std::int64_t, std::int64_t>& attempts) {
   const auto models = static_cast<std::int64_t>(catalog.study().models.size());
-  std::map<std::string, std::int64_t> groups, kinds;
+  std::map<std::string, std::int64_t> groups;
+  std::map<std::pair<std::string, std::int64_t>, std::int64_t> kinds;
   std::vector<QueuedUnit> units;
   for (const std::int64_t number : todo) {
     const WorkUnit& unit = plan.units.at(static_cast<std::size_t>(number));
     const auto group = groups.try_emplace(unit.model, static_cast<std::int64_t>(groups.size())).first->second;
-    const auto kind = kinds.try_emplace(unit.task, static_cast<std::int64_t>(kinds.size())).first->second;
+    const auto kind =
+        kinds.try_emplace({unit.task, layer_of(plan, unit)}, static_cast<std::int64_t>(kinds.size())).first->second;
     const auto failed = attempts.find(number);
     const std::int64_t after = failed == attempts.end() ? 0 : models * failed->second;
     const auto arms = static_cast<double>(std::max<std::int64_t>(1, unit.n_arms));

@@ -53,6 +53,7 @@ int run_keys(const std::vector<std::string>& words) {
 int run_run(const std::vector<std::string>& words) {
   RunRequest request;
   std::string log = "text";
+  std::string share;
   bool json = false;
   CommandLine line("run STUDY.toml [--store DIR] [--set key=value]",
                    "Runs a study, alone or under mpirun or srun; what is in the store already is not run again.\n"
@@ -65,11 +66,13 @@ int run_run(const std::vector<std::string>& words) {
   line.option("set", request.settings, "override a key of the study, such as experiment.attempts.items=100");
   line.option("log", log,
               "log lines on standard error: text (default), or json, one object with time, level and rank each");
+  line.option("share", share, "K/N: the K-th of N runs that work on the store at once begins with its own units");
   line.flag("retry-failed", request.retry_failed, "try units again that failed three times and were left out");
   line.flag("json", json, "print the result as JSON");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
 
   const LogFormat format = parse_log_format(log);
+  if (!share.empty()) request.share = parse_job_share(share);
 
   int argc = 0;
   char** argv = nullptr;

@@ -18,6 +18,7 @@ struct StudySettings {
   std::string device = "auto";
   std::string memory;
   double unit_deadline = 0;
+  bool share_devices = false;
 
   template <class Visitor>
   void visit_keys(Visitor& v) {
@@ -32,6 +33,8 @@ struct StudySettings {
     v.optional("memory", memory,
                "most memory of each rank, like \"8GiB\", for the batches of sweeps; \"\": what runs best");
     v.optional("unit_deadline", unit_deadline, "seconds after which a unit counts as hung; 0: never", kNotNegative);
+    v.optional("share_devices", share_devices,
+               "let a rank use a GPU that another process uses already, with a warning");
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -112,8 +113,10 @@ void record(Database& results, const LeftJournal& journal) {
 
 }  // namespace
 
+// Made beside its place and renamed there, so that another launch never finds a journal whose lock is not yet held.
 UnitJournal::UnitJournal(const std::string& dir, int launch, int rank) : path_(journal_path(dir, launch, rank)) {
-  descriptor_ = ::open(path_.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0666);
+  const std::string unfinished = path_ + ".new";
+  descriptor_ = ::open(unfinished.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(path_, "made");
   const Page page;
   // A file system without locks refuses readers too: there, no journal is ever read.
@@ -121,6 +124,7 @@ UnitJournal::UnitJournal(const std::string& dir, int launch, int rank) : path_(j
     log_warning("{}: cannot be locked ({}): units that end their process are not counted there", path_, errno_text());
   }
   if (::pwrite(descriptor_, &page, sizeof page, 0) != sizeof page) fail(path_, "written");
+  if (::rename(unfinished.c_str(), path_.c_str()) != 0) fail(path_, "made");
 }
 
 UnitJournal::~UnitJournal() {

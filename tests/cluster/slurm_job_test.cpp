@@ -59,6 +59,15 @@ TEST(SlurmJob, SlicesFollowOneAnother) {
   EXPECT_THAT(make_sweep_script(job), HasSubstr("\n#SBATCH --array=1-5%1\n"));
 }
 
+TEST(SlurmJob, JobsAtOnceAreAnArrayWithoutALimit) {
+  SlurmJob job = small_job();
+  job.jobs = 4;
+
+  EXPECT_THAT(make_sweep_script(job), HasSubstr("\n#SBATCH --array=1-4\n"));
+  EXPECT_THAT(make_sweep_script(job), HasSubstr("\nNEUROSWEEP_AT_ONCE=yes\n"));
+  EXPECT_THAT(make_sweep_script(small_job()), HasSubstr("\nNEUROSWEEP_AT_ONCE=no\n"));
+}
+
 TEST(SlurmJob, PathsReachTheScriptAsTheyAre) {
   const testing::TempDir dir;
   SlurmJob job = small_job();

@@ -175,6 +175,17 @@ TEST_F(SweepScript, CompleteSliceCancelsThoseThatWait) {
   EXPECT_THAT(calls(), HasSubstr("scancel --state=PENDING 6\n"));
 }
 
+TEST_F(SweepScript, JobsAtOnceTakeTheirSharesAndEachRequeuesItself) {
+  on_run("echo 5 > units; exit 85");
+
+  const auto result =
+      start({"NEUROSWEEP_AT_ONCE=yes", "SLURM_ARRAY_JOB_ID=6", "SLURM_ARRAY_TASK_ID=2", "SLURM_ARRAY_TASK_COUNT=3"});
+
+  EXPECT_THAT(result.out, HasSubstr("(share 2/3), start 1"));
+  EXPECT_THAT(calls(), HasSubstr("run study.toml --store " + dir_.file("store") + " --share 2/3 --set study.seed=2\n"));
+  EXPECT_THAT(calls(), HasSubstr("scontrol requeue 6_2\n"));
+}
+
 TEST_F(SweepScript, NearTimeLimitTheRunIsAskedToStopAndTheJobRequeued) {
   on_run("trap 'echo 5 > units; exit 85' USR1; touch working; while :; do sleep 0.05; done");
 

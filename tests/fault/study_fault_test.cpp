@@ -1,8 +1,10 @@
 // Whole studies with real ranks, each broken in one way.
 #include <signal.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 #include <gmock/gmock.h>
 
@@ -138,10 +140,30 @@ TEST_F(FaultyStudyTest, TwoLaunchesAtOnceBothFinish) {
   BackgroundProgram first(run_words(2, write_study(), store()));
   BackgroundProgram second(run_words(2, write_study(), store()));
 
+  ASSERT_TRUE(first.finished_within(std::chrono::seconds(90)));
+  ASSERT_TRUE(second.finished_within(std::chrono::seconds(90)));
   EXPECT_EQ(first.wait(), 0);
   EXPECT_EQ(second.wait(), 0);
   EXPECT_EQ(sound_hash(store()), hash);
   EXPECT_EQ(query("SELECT count(*) AS n FROM launch")[0].at("n"), 2);
+}
+
+TEST_F(FaultyStudyTest, LaunchesWithSharesDivideTheUnitsAndOneThatDiesIsReplacedByTheOthers) {
+  const std::string hash = undisturbed_hash();
+  std::vector<std::unique_ptr<BackgroundProgram>> launches;
+
+  for (const char* share : {"1/3", "2/3", "3/3"}) {
+    auto words = run_words(1, write_study(), store());
+    words.insert(words.end(), {"--share", share});
+    launches.push_back(std::make_unique<BackgroundProgram>(words));
+  }
+  launches[1]->finished_within(std::chrono::seconds(3));
+  launches[1]->signal_group(SIGKILL);
+
+  EXPECT_EQ(launches[0]->wait(), 0);
+  EXPECT_EQ(launches[2]->wait(), 0);
+  EXPECT_EQ(sound_hash(store()), hash);
+  expect_few_units_twice();
 }
 
 TEST_F(FaultyStudyTest, UnitsThatMeasureNanFailAndSaySo) {

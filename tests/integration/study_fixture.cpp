@@ -100,6 +100,13 @@ void StudyTest::run_on_two_ranks(const std::string& study, const std::string& st
   ASSERT_EQ(result.status, 0) << result.err;
 }
 
+void StudyTest::expect_few_units_twice() const {
+  const Json counts =
+      query("SELECT (SELECT count(*) FROM unit) AS units, (SELECT sum(units) FROM merged_shard) AS measured");
+  const auto units = counts[0].at("units").get<std::int64_t>(), measured = counts[0].at("measured").get<std::int64_t>();
+  EXPECT_LT(2 * (measured - units), units);
+}
+
 ProgramResult StudyTest::run_study(const std::string& store, int status) const {
   const ProgramResult result = run_neurosweep({"run", write_study(), "--store", store});
   EXPECT_EQ(result.status, status) << result.err;

@@ -40,6 +40,9 @@ class StudyTest : public ::testing::Test {
   /// Content hash that `neurosweep verify --json` prints; fails the test unless the store is sound and complete.
   std::string sound_hash(const std::string& store) const;
 
+  /// Expects that launches at once measured less than half as many units twice as there are.
+  void expect_few_units_twice() const;
+
   TempDir dir_;
 };
 

@@ -34,6 +34,10 @@ void LocalSlurm::bring_back(const std::string& node) const {
   script({"node", dir_.path(), node});
 }
 
+void LocalSlurm::restart_daemons() const {
+  script({"restart", dir_.path()});
+}
+
 void LocalSlurm::wait_for_time_check_within(std::chrono::seconds time) const {
   const auto since_check = (std::chrono::steady_clock::now() - started_) % std::chrono::seconds(30);
   if (std::chrono::seconds(30) - since_check > time) {

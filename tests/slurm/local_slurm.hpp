@@ -24,6 +24,8 @@ class LocalSlurm {
   /// Kills the daemon of a node and all that runs there, and has the node declared down.
   void lose(const std::string& node) const;
   void bring_back(const std::string& node) const;
+  /// Kills the controller and the daemon of n1 without a warning and starts them again.
+  void restart_daemons() const;
 
   /// Waits until the controller's next look at time limits, which comes every 30 s, is this far away or less.
   void wait_for_time_check_within(std::chrono::seconds time) const;

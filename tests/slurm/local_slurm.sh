@@ -3,6 +3,7 @@
 #   local_slurm.sh start DIR NODES OWNER   DIR/slurm.conf then serves sbatch and its like; stops when process OWNER ends
 #   local_slurm.sh lose DIR NODE           kills the node's daemon and all that runs there, as if its power failed
 #   local_slurm.sh node DIR NODE           the node is back
+#   local_slurm.sh restart DIR             kills the controller and the daemon of n1, not the jobs, and starts them again
 #   local_slurm.sh stop DIR
 # Status 3 with a line on standard error: SLURM's programs are not here, or do not start.
 set -u
@@ -92,6 +93,7 @@ start_daemon() {
 }
 
 start_node() { start_daemon "slurmd.$1" slurmd -D -N "$1" -f "$SLURM_CONF"; }
+start_controller() { start_daemon slurmctld slurmctld -D -f "$SLURM_CONF"; }
 
 wait_for() {
   local what=$1 tries
@@ -117,7 +119,7 @@ start() {
   start_daemon munged munged --foreground --key-file="$dir/munge.key" --socket="$dir/munge.socket" \
     --pid-file="$dir/pid/munged.file" --log-file="$dir/log/munged.own.log" --seed-file="$dir/munge.seed"
   wait_for "munged did not answer" munge_answers
-  start_daemon slurmctld slurmctld -D -f "$SLURM_CONF"
+  start_controller
   for ((node = 1; node <= nodes; node++)); do start_node "n$node"; done
   wait_for "the nodes did not become idle" all_idle
   setsid "$0" guard "$dir" "$owner" >/dev/null 2>&1 </dev/null &
@@ -161,6 +163,14 @@ lose() {
   scontrol update nodename="$1" state=down reason=lost
 }
 
+restart() {
+  kill -KILL "$(cat "$dir/pid/slurmctld")" "$(cat "$dir/pid/slurmd.n1")"
+  sleep 1
+  start_controller
+  start_node n1
+  wait_for "the controller did not come back" scontrol ping
+}
+
 stop() {
   local process daemon
   timeout 5 scancel --user="$(id -un)" --signal=KILL --full 2>/dev/null
@@ -179,13 +189,14 @@ case ${1:-} in
     rm -rf "$dir/tmp/$3"/* "$dir/spool.$3"/* # as a boot does: PMIx starts no step whose earlier files it finds
     start_node "$3"
     ;;
+  restart) restart ;;
   stop) stop ;;
   guard)
     while kill -0 "$3" 2>/dev/null && [ -e "$SLURM_CONF" ]; do sleep 1; done
     stop
     ;;
   *)
-    echo "usage: local_slurm.sh start DIR NODES OWNER | lose DIR NODE | node DIR NODE | stop DIR" >&2
+    echo "usage: local_slurm.sh start DIR NODES OWNER | lose DIR NODE | node DIR NODE | restart DIR | stop DIR" >&2
     exit 2
     ;;
 esac

@@ -8,6 +8,7 @@ namespace neurosweep {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class OneNodeSlurm : public testing::SlurmStudyTest {
  protected:
@@ -50,6 +51,41 @@ TEST_F(OneNodeSlurm, CancelledJobGoesOnWhenItIsSubmittedAgain) {
   EXPECT_EQ(slurm().job_field(cancelled.reduce, "ExitCode"), "3:0");
 
   expect_completion(submit({"--tasks-per-node", "2"}));
+}
+
+TEST_F(OneNodeSlurm, StoreThatAJobWaitsForIsNotSubmittedAgain) {
+  const Jobs jobs = submit({"--sbatch=--hold"});
+
+  const auto second = testing::run_neurosweep({"submit", study(), "--store", store()});
+  testing::run_program({"scancel", jobs.sweep});
+  wait_for_state(jobs.sweep, "CANCELLED");
+  const Jobs third = submit({"--sbatch=--hold"});
+
+  EXPECT_EQ(second.status, 2);
+  EXPECT_THAT(second.err, HasSubstr("job " + jobs.sweep + " (PENDING) is at work on " + store() + " already"));
+  EXPECT_NE(third.sweep, jobs.sweep);
+}
+
+TEST_F(OneNodeSlurm, RestartOfTheControllerAndOfTheNodesDaemonLeavesTheJobAlone) {
+  const Jobs jobs = submit({"--tasks-per-node", "2"});
+  wait_for_work(jobs);
+
+  slurm().restart_daemons();
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "0");
+  EXPECT_THAT(sweep_log(jobs), Not(HasSubstr("start 2")));
+}
+
+TEST_F(OneNodeSlurm, SliceThatFailsLeavesItsWorkToTheNext) {
+  const Jobs jobs = submit({"--tasks-per-node", "2", "--array", "3"});
+  wait_for_work(jobs);
+
+  testing::run_program({"pkill", "-KILL", "-f", "^" + testing::neurosweep_path() + " run .*" + jobs.store});
+  expect_completion(jobs);
+
+  EXPECT_EQ(slurm().job_field(jobs.sweep + "_1", "JobState"), "FAILED");
+  EXPECT_EQ(slurm().job_field(jobs.sweep + "_2", "JobState"), "COMPLETED");
 }
 
 TEST_F(OneNodeSlurm, KilledRankIsRequeued) {

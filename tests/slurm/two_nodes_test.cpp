@@ -24,6 +24,18 @@ TEST_F(TwoNodeSlurm, PreemptedJobGoesOnAfterwards) {
   EXPECT_THAT(sweep_log(jobs), HasSubstr("DUE TO PREEMPTION"));
 }
 
+TEST_F(TwoNodeSlurm, JobsAtOnceDivideTheUnitsOfAStore) {
+  const Jobs jobs = submit({"--jobs", "2", "--tasks-per-node", "2"});
+  wait_for_work(jobs);
+
+  testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
+  expect_completion(jobs);
+
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 1/2), start 2"));
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 2/2), start 1"));
+  expect_few_units_twice();
+}
+
 TEST_F(TwoNodeSlurm, JobThatLosesANodeGoesOnWhenItIsBack) {
   const Jobs jobs = submit({"--nodes", "2"});
   wait_for_work(jobs);
