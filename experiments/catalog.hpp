@@ -61,7 +61,7 @@ class Catalog {
 /// A catalog and one loaded model at a time: the one that was asked for last.
 class Workbench {
  public:
-  Workbench(const Catalog& catalog, at::Device device) : catalog_(catalog), device_(device) {}
+  Workbench(const Catalog& catalog, at::Device device);
 
   const Catalog& catalog() const { return catalog_; }
   /// Valid until another model is asked for.

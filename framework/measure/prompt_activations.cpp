@@ -8,6 +8,7 @@
 #include "framework/base/error.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/torch_errors.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -81,7 +82,7 @@ std::vector<float> measure_prompt_tokens(const Decoder& decoder, const std::vect
       places.push_back(k);
     }
     if (columns.empty()) return;
-    const auto picked = values_of(a.index_select(1, at::tensor(columns, at::kLong).to(a.device())));
+    const auto picked = values_of(a.index_select(1, to_device(at::tensor(columns, at::kLong), a.device())));
     for (std::size_t i = 0; i < picked.size(); ++i)
       tokens[i / places.size() * K + places[i % places.size()]] = picked[i];
   });

@@ -14,6 +14,7 @@
 #include "framework/model/arch_table.hpp"
 #include "framework/model/checkpoint.hpp"
 #include "framework/model/torch_errors.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 namespace {
@@ -78,7 +79,7 @@ class WeightReader {
 
   /// The tensor on the asked device, of the asked type, contiguous; without a copy where it is so already.
   at::Tensor convert(const at::Tensor& in_file, const std::string& name) const {
-    const at::Tensor converted = in_file.to(options_.device, options_.dtype).contiguous();
+    const at::Tensor converted = load_weight(in_file, options_.device, options_.dtype);
     if (at::isfinite(converted).all().item<bool>()) return converted;
     const std::string where = fmt::format("{}: tensor '{}'", checkpoint_.path_of(name), name);
     if (at::isfinite(in_file).all().item<bool>()) {
