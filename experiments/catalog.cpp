@@ -6,6 +6,8 @@
 #include "experiments/task_entry.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/memory.hpp"
+#include "framework/model/device_settings.hpp"
+#include "framework/model/fit_memory.hpp"
 
 namespace neurosweep {
 
@@ -62,10 +64,16 @@ std::vector<ReferenceText> Catalog::references(const ModelEntry& model, const Ta
   return texts;
 }
 
+Workbench::Workbench(const Catalog& catalog, at::Device device, std::shared_ptr<ModelGroup> group)
+    : catalog_(catalog), device_(device), group_(std::move(group)) {
+  make_reproducible(device);
+}
+
 const Decoder& Workbench::decoder(const std::string& model) {
   if (!decoder_ || loaded_ != model) {
     const ModelSpec& spec = catalog_.model(model).spec;
     decoder_.reset();
+    release_cached_memory(device_);  // the next model may be larger than any that was held
     decoder_.emplace(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}, group_));
     loaded_ = model;
   }

@@ -64,8 +64,7 @@ class Catalog {
 class Workbench {
  public:
   ///   group  of ranks that hold every model together; null: this rank holds them whole
-  Workbench(const Catalog& catalog, at::Device device, std::shared_ptr<ModelGroup> group = nullptr)
-      : catalog_(catalog), device_(device), group_(std::move(group)) {}
+  Workbench(const Catalog& catalog, at::Device device, std::shared_ptr<ModelGroup> group = nullptr);
 
   const Catalog& catalog() const { return catalog_; }
   /// Valid until another model is asked for.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <new>
 #include <optional>
 
 #include <ATen/Parallel.h>
@@ -25,6 +26,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
+#include "framework/model/device_settings.hpp"
 #include "framework/store/folder.hpp"
 #include "framework/store/merge.hpp"
 #include "framework/store/rebuild.hpp"
@@ -126,6 +128,9 @@ class StudyRun {
 
  private:
   const StudySettings& settings() const { return catalog_->study().settings; }
+  at::Device device() const {
+    return cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_)) : at::Device(at::kCPU);
+  }
 
   /// Chooses the device, and on the first rank or group loads every model once, so that a damaged one is found before
   /// any work.
@@ -139,9 +144,8 @@ class StudyRun {
     }
     at::set_num_threads(static_cast<int>(settings().threads));
     on_every_rank(comm_, [&] { groups_.emplace(comm_, static_cast<int>(settings().ranks_per_model)); });
-    const auto device =
-        cuda_device_ ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*cuda_device_)) : at::Device(at::kCPU);
-    on_every_rank(comm_, [&] { bench_.emplace(*catalog_, device, make_model_group(groups_->group(), cuda_device_)); });
+    on_every_rank(comm_,
+                  [&] { bench_.emplace(*catalog_, device(), make_model_group(groups_->group(), cuda_device_)); });
     on_every_rank(comm_, [&] {
       if (comm_.rank() >= groups_->group().size()) return;
       for (const auto& model : catalog_->study().model_names()) bench_->decoder(model);
@@ -172,10 +176,11 @@ class StudyRun {
   }
 
   void record_workers() {
-    const auto devices = comm_.gather(cuda_device_ ? fmt::format("cuda:{}", *cuda_device_) : "cpu");
+    const auto devices = comm_.gather(device_text(device()));
     const auto hosts = comm_.gather(host_name());
     const auto pids = comm_.gather(std::to_string(getpid()));
     on_root(comm_, [&] {
+      warn_of_mixed_devices(devices);
       std::vector<WorkerRow> workers;
       for (int rank = 0; rank < comm_.size(); ++rank) {
         workers.push_back({launch_, rank, hosts[rank], std::stoll(pids[rank]), devices[rank], TORCH_VERSION,
@@ -265,6 +270,8 @@ class StudyRun {
       rows = experiment.measure(*bench_, plan_, unit);
     } catch (const Error& thrown) {
       failure = thrown;
+    } catch (const std::bad_alloc&) {
+      failure = error(ErrorKind::device, "out of memory: the host has none left for this process; use fewer ranks");
     } catch (const std::exception& thrown) {
       failure = Error(ErrorKind::internal, first_line(thrown.what()));
     }

@@ -17,9 +17,9 @@ namespace {
 class UnfinishedFile {
  public:
   explicit UnfinishedFile(const std::string& path)
-      : path_(path),
-        unfinished_(fmt::format("{}.unfinished-{}", path, ::getpid())),
-        descriptor_(::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+      : path_(path), unfinished_(fmt::format("{}.unfinished-{}", path, ::getpid())) {
+    ::unlink(unfinished_.c_str());  // whatever stands there, a link above all, must not be written to
+    descriptor_ = ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail("be created");
   }
   ~UnfinishedFile() {
@@ -48,7 +48,7 @@ class UnfinishedFile {
   }
 
   std::string path_, unfinished_;
-  int descriptor_;
+  int descriptor_ = -1;
 };
 
 }  // namespace

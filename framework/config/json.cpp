@@ -11,6 +11,8 @@
 namespace neurosweep {
 namespace {
 
+constexpr std::size_t kMaxDepth = 500;  ///< copying and writing a value takes a stack frame a level
+
 /// Builds a Json from parse events: members are appended without nlohmann's linear search for an equal key, and a set
 /// of keys for each open object finds duplicates.
 class JsonBuilder : public nlohmann::json_sax<Json> {
@@ -69,6 +71,9 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
   }
 
   bool open(Json::value_t type) {
+    if (open_.size() == kMaxDepth) {
+      throw input_error("{}: values are nested more than {} deep: is it a file of ours?", origin_, kMaxDepth);
+    }
     open_.push_back(place(Json(type)));
     keys_.emplace_back();
     return true;
@@ -117,7 +122,9 @@ Json parse_json(std::string_view text, std::string_view origin) {
   return builder.take();
 }
 
-Json read_json(const std::string& path) { return parse_json(read_text_file(path), path); }
+Json read_json(const std::string& path) {
+  return parse_json(read_text_file(path), path);
+}
 
 std::string json_text(const Json& value, int indent) {
   return value.dump(indent > 0 ? indent : -1, ' ', false, Json::error_handler_t::replace);

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 /// Parses one JSON text in linear time, whatever the number of keys.
 ///   origin  what the messages start with: a path, or "path:line" for a line of a JSONL file
-///   throws  Error{input}: not JSON (with line and column), or a key twice in one object
+///   throws  Error{input}: not JSON (with line and column), a key twice in one object, or too deep
 Json parse_json(std::string_view text, std::string_view origin);
 
 /// Parses a file. Throws Error{io} when it cannot be read, else as parse_json.

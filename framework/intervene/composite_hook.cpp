@@ -19,6 +19,10 @@ void CompositeHook::visit(Site site, LayerIndex layer, at::Tensor& x, const Batc
   }
 }
 
+bool CompositeHook::forget(const std::vector<std::int64_t>& sequences) {
+  return std::all_of(hooks_.begin(), hooks_.end(), [&](auto* hook) { return hook->forget(sequences); });
+}
+
 bool CompositeHook::wants_predictions() const {
   return std::any_of(hooks_.begin(), hooks_.end(), [](const auto* hook) { return hook->wants_predictions(); });
 }

@@ -13,6 +13,7 @@ class CompositeHook final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
   bool wants_predictions() const override;
   void predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) override;
 

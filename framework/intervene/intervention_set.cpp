@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 std::string describe(const Intervention& intervention) {
@@ -107,8 +109,8 @@ std::vector<InterventionSet::Step> InterventionSet::make_steps(const std::vector
   }
   std::vector<Step> steps;
   for (const auto& [key, entries] : groups) {
-    steps.push_back({key.second, at::tensor(entries.index, at::kLong).to(x.device()),
-                     at::tensor(entries.value, at::kFloat).to(x.device())});
+    steps.push_back({key.second, to_device(at::tensor(entries.index, at::kLong), x.device()),
+                     to_device(at::tensor(entries.value, at::kFloat), x.device())});
   }
   return steps;
 }
@@ -123,11 +125,21 @@ void InterventionSet::check_applied() const {
   }
 }
 
-void InterventionSet::reset() {
+bool InterventionSet::forget(const std::vector<std::int64_t>& sequences) {
+  const std::set<std::int64_t> forgotten(sequences.begin(), sequences.end());
   for (auto& item : items_) {
-    item.seen = item.seen_tokens = false;
-    item.touched = 0;
+    if (forgotten.contains(item.intervention.row)) forget(item);
   }
+  return true;
+}
+
+void InterventionSet::reset() {
+  for (auto& item : items_) forget(item);
+}
+
+void InterventionSet::forget(Item& item) {
+  item.seen = item.seen_tokens = false;
+  item.touched = 0;
 }
 
 }  // namespace neurosweep

@@ -37,6 +37,7 @@ class InterventionSet final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
 
   /// Throws Error{input} naming the first intervention that has touched no position since the last reset, and why.
   void check_applied() const;
@@ -72,6 +73,7 @@ class InterventionSet final : public ActivationHook {
     bool seen_tokens = false;  ///< ... with at least one token
     std::int64_t touched = 0;  ///< positions
   };
+  static void forget(Item& item);
   Piece neurons_;  ///< that this rank writes
   std::vector<Item> items_;
   std::vector<LayerPlan> layers_;

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -25,12 +26,13 @@ void NeuronLast::start_forward(const BatchRows& rows, const at::Tensor& x) {
     from.push_back(static_cast<std::int64_t>(b) * x.size(1) + rows.n_tokens[b] - 1);
     to.push_back(place_of(rows.sequence[b], x));
   }
-  from_ = at::tensor(from, at::kLong).to(x.device());
-  to_ = at::tensor(to, at::kLong).to(x.device());
+  from_ = to_device(at::tensor(from, at::kLong), x.device());
+  to_ = to_device(at::tensor(to, at::kLong), x.device());
 }
 
 std::int64_t NeuronLast::place_of(std::int64_t sequence, const at::Tensor& x) {
-  const auto [place, is_new] = places_.try_emplace(sequence, static_cast<std::int64_t>(places_.size()));
+  const auto [place, is_new] = places_.try_emplace(sequence, used_rows_);
+  used_rows_ += is_new ? 1 : 0;
   const std::int64_t held = last_.defined() ? last_.size(0) : 0;
   if (is_new && place->second == held) {
     const at::Tensor more =
@@ -38,6 +40,11 @@ std::int64_t NeuronLast::place_of(std::int64_t sequence, const at::Tensor& x) {
     last_ = held > 0 ? at::cat({last_, more}) : more;
   }
   return place->second;
+}
+
+bool NeuronLast::forget(const std::vector<std::int64_t>& sequences) {
+  for (const std::int64_t sequence : sequences) places_.erase(sequence);
+  return true;
 }
 
 at::Tensor NeuronLast::of(std::int64_t sequence) const {

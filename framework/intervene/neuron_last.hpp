@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -22,6 +23,7 @@ class NeuronLast final : public ActivationHook {
 
   bool wants(Site site, LayerIndex) const override { return site == Site::neuron; }
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
 
   /// Whether a generated token of the sequence was seen.
   bool has(std::int64_t sequence) const { return places_.contains(sequence); }
@@ -39,6 +41,7 @@ class NeuronLast final : public ActivationHook {
   Piece neurons_;  ///< that this rank sees
   ModelGroup* group_;
   std::unordered_map<std::int64_t, std::int64_t> places_;  ///< sequence -> row of last_
+  std::int64_t used_rows_ = 0;                             ///< of last_; one of a forgotten sequence stays used
   at::Tensor last_;                                        ///< [rows, L, neurons_.count] f32 on the model's device
   at::Tensor from_, to_;                                   ///< columns of the flattened batch, rows of last_
 };

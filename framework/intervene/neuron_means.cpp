@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -43,8 +44,8 @@ void NeuronMeans::start_forward(const BatchRows& rows, const at::Tensor& x) {
     from.push_back(parts_.back().b);
     to.push_back(parts_.back().sum);
   }
-  batch_index_ = at::tensor(from, at::kLong).to(x.device());
-  sum_index_ = at::tensor(to, at::kLong).to(x.device());
+  batch_index_ = to_device(at::tensor(from, at::kLong), x.device());
+  sum_index_ = to_device(at::tensor(to, at::kLong), x.device());
 }
 
 std::int64_t NeuronMeans::new_row(const at::Tensor& x) {
@@ -59,6 +60,20 @@ std::int64_t NeuronMeans::new_row(const at::Tensor& x) {
   return row;
 }
 
+bool NeuronMeans::forget(const std::vector<std::int64_t>& sequences) {
+  for (const std::int64_t sequence : sequences) {
+    const auto place = places_.find(sequence);
+    if (place != places_.end()) free_row(place);
+  }
+  return true;
+}
+
+void NeuronMeans::free_row(Places::iterator place) {
+  sums_.select(0, place->second.row).zero_();
+  free_rows_.push_back(place->second.row);
+  places_.erase(place);
+}
+
 std::int64_t NeuronMeans::count(std::int64_t sequence) const {
   const auto place = places_.find(sequence);
   return place == places_.end() ? 0 : place->second.tokens;
@@ -67,12 +82,10 @@ std::int64_t NeuronMeans::count(std::int64_t sequence) const {
 at::Tensor NeuronMeans::take(std::int64_t sequence) {
   const auto place = places_.find(sequence);
   if (place == places_.end()) throw input_error("sequence {} has no generated token: it has no neuron means", sequence);
-  at::Tensor sums = sums_.select(0, place->second.row);
+  const at::Tensor sums = sums_.select(0, place->second.row);
   const at::Tensor own = sums.div(static_cast<double>(place->second.tokens)).to(at::kFloat);
   const at::Tensor means = join_pieces(group_, own, M_).flatten().cpu();
-  sums.zero_();
-  free_rows_.push_back(place->second.row);
-  places_.erase(place);
+  free_row(place);
   return means;
 }
 

@@ -23,6 +23,7 @@ class NeuronMeans final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
 
   /// Generated tokens seen of a sequence; 0 when none was or the sequence is unknown.
   std::int64_t count(std::int64_t sequence) const;
@@ -41,13 +42,15 @@ class NeuronMeans final : public ActivationHook {
   struct Part {
     std::int64_t b, sum, begin, n;
   };
+  using Places = std::unordered_map<std::int64_t, Place>;  ///< by sequence
   void start_forward(const BatchRows& rows, const at::Tensor& x);
   std::int64_t new_row(const at::Tensor& x);
+  void free_row(Places::iterator place);
 
   std::int64_t L_, M_;
   Piece neurons_;  ///< that this rank sees
   ModelGroup* group_;
-  std::unordered_map<std::int64_t, Place> places_;
+  Places places_;
   std::vector<std::int64_t> free_rows_;
   at::Tensor sums_;  ///< [rows, L, neurons_.count] f64 on the model's device
   std::vector<Part> parts_;

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -162,9 +163,7 @@ void Steering::steer_floats(LayerIndex layer, at::Tensor& x, const std::vector<T
       for (const SteeredNeuron& neuron : touch.run->layers[static_cast<std::size_t>(to_int(layer))]) {
         float& value = a[to_int(neuron.id.neuron)];
         const float change = strength * (neuron.push + neuron.rate * (neuron.target - value));
-        const float kept = std::clamp(change, -limit, limit);
-        capped_ += kept != change ? 1 : 0;
-        value += kept;
+        value += std::clamp(change, -limit, limit);
       }
     }
   }
@@ -186,14 +185,26 @@ void Steering::steer_any(LayerIndex layer, at::Tensor& x, const std::vector<Touc
       }
     }
   }
-  const auto there = [&](const std::vector<float>& values) { return at::tensor(values, at::kFloat).to(x.device()); };
-  const at::Tensor at_index = at::tensor(index, at::kLong).to(x.device());
+  std::vector<float> numbers;
+  for (const auto* each : {&push, &rate, &target, &limit}) numbers.insert(numbers.end(), each->begin(), each->end());
+  const at::Tensor there = to_device(at::tensor(numbers, at::kFloat).view({4, -1}), x.device());
+  const at::Tensor at_index = to_device(at::tensor(index, at::kLong), x.device());
   at::Tensor flat = x.view({-1});
   const at::Tensor a = flat.index_select(0, at_index).to(at::kFloat);
-  const at::Tensor change = there(push) + there(rate) * (there(target) - a), most = there(limit);
-  const at::Tensor kept = at::minimum(at::maximum(change, -most), most);
-  capped_ += (kept != change).sum().item<std::int64_t>();
-  flat.index_copy_(0, at_index, (a + kept).to(x.scalar_type()));
+  const at::Tensor change = there[0] + there[1] * (there[2] - a), most = there[3];
+  flat.index_copy_(0, at_index, (a + at::minimum(at::maximum(change, -most), most)).to(x.scalar_type()));
+}
+
+bool Steering::forget(const std::vector<std::int64_t>& sequences) {
+  for (const std::int64_t sequence : sequences) {
+    const auto found = runs_.find(sequence);
+    if (found == runs_.end()) continue;
+    Run& run = found->second;
+    run.share = 1;
+    run.tokens = 0;
+    run.strength_sum = 0;
+  }
+  return true;
 }
 
 void Steering::predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) {

@@ -64,6 +64,7 @@ class Steering final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
   bool wants_predictions() const override { return doubts_; }
   void predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) override;
 
@@ -72,8 +73,6 @@ class Steering final : public ActivationHook {
 
   /// Strength at the tokens of a sequence's scope, mean over those that were fed; 0 for one that is not steered.
   double mean_strength(std::int64_t sequence) const;
-  /// Changes of this rank's activations that the cap cut short, over all sequences.
-  std::int64_t capped() const { return capped_; }
 
  private:
   /// An order and what has come of it.
@@ -97,7 +96,6 @@ class Steering final : public ActivationHook {
   std::vector<bool> touched_layers_;  ///< [L]
   bool doubts_ = false;
   std::int64_t first_layer_ = 0;  ///< the lowest that is steered: where tokens are counted
-  std::int64_t capped_ = 0;
 };
 
 }  // namespace neurosweep

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "framework/model/transfer.hpp"
+
 namespace neurosweep {
 
 namespace {
@@ -50,7 +52,7 @@ void Trajectory::start_forward(const BatchRows& rows, const at::Tensor& x) {
       columns.push_back(static_cast<std::int64_t>(b) * x.size(1) + t);
     }
   }
-  columns_ = at::tensor(columns, at::kLong).to(x.device());
+  columns_ = to_device(at::tensor(columns, at::kLong), x.device());
 }
 
 void Trajectory::step(LayerIndex layer, const at::Tensor& h) {
@@ -67,14 +69,21 @@ void Trajectory::step(LayerIndex layer, const at::Tensor& h) {
 
 void Trajectory::finish_tokens(const at::Tensor& h) {
   const auto layers = static_cast<double>(L_);
-  const at::Tensor magnitude = length_.div(layers).div(distance(h, start_).add(kNoDivisionByZero)).cpu();
-  const at::Tensor angle = turn_.div(layers).div(angle_between(start_, h).add(kNoDivisionByZero)).cpu();
+  const at::Tensor magnitude = length_.div(layers).div(distance(h, start_).add(kNoDivisionByZero));
+  const at::Tensor angle = turn_.div(layers).div(angle_between(start_, h).add(kNoDivisionByZero));
+  const at::Tensor both = at::stack({magnitude, angle}).cpu();
+  const auto* numbers = both.const_data_ptr<double>();
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     TraceGeometry& sum = sums_[sequences_[i]];
     ++sum.n_tokens;
-    sum.magnitude += magnitude.const_data_ptr<double>()[i];
-    sum.angle += angle.const_data_ptr<double>()[i];
+    sum.magnitude += numbers[i];
+    sum.angle += numbers[sequences_.size() + i];
   }
+}
+
+bool Trajectory::forget(const std::vector<std::int64_t>& sequences) {
+  for (const std::int64_t sequence : sequences) sums_.erase(sequence);
+  return true;
 }
 
 TraceGeometry Trajectory::of(std::int64_t sequence) const {

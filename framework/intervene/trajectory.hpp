@@ -28,6 +28,7 @@ class Trajectory final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
 
   /// Geometry of a sequence; n_tokens = 0 when no generated token of it was seen.
   TraceGeometry of(std::int64_t sequence) const;

@@ -4,6 +4,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/measure/target_logprobs.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -20,7 +21,7 @@ PromptEffects measure_arms(SuffixSweep& sweep, const ReferenceText& text, std::s
 
   const at::Tensor clean_logits = sweep.baseline(prompt);
   const at::Tensor targets =
-      at::tensor(at::IntArrayRef(text.tokens).slice(text.prompt_length), at::kLong).to(clean_logits.device());
+      to_device(at::tensor(at::IntArrayRef(text.tokens).slice(text.prompt_length), at::kLong), clean_logits.device());
   const at::Tensor clean = target_logprobs(clean_logits, targets);
 
   PromptEffects effects;

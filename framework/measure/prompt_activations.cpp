@@ -8,6 +8,7 @@
 #include "framework/base/error.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/torch_errors.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -48,7 +49,7 @@ void read_neurons(const Decoder& decoder, const std::vector<std::int64_t>& promp
 /// Columns of a layer's neurons [T, M], of which this rank may hold a part. returns [T, columns] f32
 at::Tensor pick_neurons(const Decoder& decoder, const at::Tensor& a, const std::vector<std::int64_t>& columns) {
   const Piece held = neurons_of(decoder.arch());
-  const at::Tensor own = at::tensor(columns, at::kLong).to(a.device()) - held.first;
+  const at::Tensor own = to_device(at::tensor(columns, at::kLong), a.device()) - held.first;
   const at::Tensor is_held = (own >= 0).logical_and(own < held.count);
   const at::Tensor picked = a.index_select(1, own.clamp(0, held.count - 1)).to(at::kFloat);
   return sum_over_parts(decoder.group(), picked.masked_fill(is_held.logical_not(), 0));

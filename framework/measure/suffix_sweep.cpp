@@ -3,6 +3,7 @@
 #include "framework/base/error.hpp"
 #include "framework/intervene/intervention_set.hpp"
 #include "framework/measure/sweep_engine.hpp"
+#include "framework/model/torch_errors.hpp"
 
 namespace neurosweep {
 
@@ -23,7 +24,7 @@ at::Tensor SuffixSweep::baseline(const SweepPrompt& prompt) {
                       prompt.n_scored);
   }
   prompt_ = prompt;
-  return engine_->baseline(prompt);
+  return guard_torch("running the baseline of a sweep", [&] { return engine_->baseline(prompt); });
 }
 
 void SuffixSweep::check(const SweepArm& arm) const {
@@ -43,7 +44,7 @@ void SuffixSweep::run(std::span<const SweepArm> arms, const Sink& sink) const {
     check(arm);
     single.emplace_back(&arm, 1);
   }
-  engine_->run(single, sink);
+  guard_torch("sweeping", [&] { engine_->run(single, sink); });
 }
 
 void SuffixSweep::run_sets(std::span<const std::vector<SweepArm>> sets, const Sink& sink) const {
@@ -54,7 +55,7 @@ void SuffixSweep::run_sets(std::span<const std::vector<SweepArm>> sets, const Si
     for (const SweepArm& arm : set) check(arm);
     joint.emplace_back(set);
   }
-  engine_->run(joint, sink);
+  guard_torch("sweeping", [&] { engine_->run(joint, sink); });
 }
 
 }  // namespace neurosweep

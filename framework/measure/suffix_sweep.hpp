@@ -49,7 +49,8 @@ class SweepEngine;
 /// batch each, at::get_num_threads() of them).
 class SuffixSweep {
  public:
-  /// Logits [B, n_scored, V] f32 of arms `which`, valid during the call. Calls come one at a time, in any order.
+  /// Logits [B, n_scored, V] f32 of arms `which`, valid during the call. Calls come one at a time, in any order. Where
+  /// a call itself runs out of memory on a GPU, its arms come again, fewer at a time.
   using Sink = std::function<void(std::span<const std::size_t> which, const at::Tensor& logits)>;
 
   ///   rows  arms in one batch, at most

@@ -7,6 +7,7 @@
 #include "framework/intervene/intervention_set.hpp"
 #include "framework/measure/sweep_engine.hpp"
 #include "framework/model/batch.hpp"
+#include "framework/model/fit_memory.hpp"
 
 namespace neurosweep {
 
@@ -43,11 +44,17 @@ class TorchEngine final : public SweepEngine {
     for (std::size_t i = 0; i < arms.size(); ++i) {
       by_layer[static_cast<std::size_t>(to_int(lowest_layer(arms[i])))].push_back(i);
     }
-    const auto batch = static_cast<std::size_t>(rows_per_batch());
+    std::int64_t rows = rows_per_batch();
     for (const auto& which : by_layer) {
-      for (std::size_t begin = 0; begin < which.size(); begin += batch) {
-        run_batch(arms, std::span(which).subspan(begin, std::min(batch, which.size() - begin)), sink);
-      }
+      std::size_t done = 0;
+      rows = fit_memory({"sweeping", "arms", decoder_.device(), decoder_.group()}, rows, [&](std::int64_t fitting) {
+        while (done < which.size()) {
+          const std::size_t n = std::min(static_cast<std::size_t>(fitting), which.size() - done);
+          run_batch(arms, std::span(which).subspan(done, n), sink);
+          done += n;
+        }
+        return fitting;
+      });
     }
   }
 

@@ -12,6 +12,8 @@
 namespace neurosweep {
 namespace {
 
+constexpr double kMostWeights = 1e14;
+
 ConfigFile read_config(const std::string& dir) {
   const std::string path = dir + "/config.json";
   if (!std::filesystem::exists(path)) {
@@ -53,6 +55,14 @@ std::vector<std::int64_t> read_eos(const std::string& dir, const ConfigFile& con
 }
 
 void check_sizes(const ArchSpec& arch, const std::string& path) {
+  const auto product = [](auto... sizes) { return (static_cast<double>(sizes) * ...); };
+  const double weights = product(arch.L, arch.D, arch.M) +
+                         product(arch.L, arch.D, arch.H + arch.kv_heads, arch.head_dim) + product(arch.D, arch.V) +
+                         product(arch.D + arch.head_dim, arch.context);
+  if (weights > kMostWeights) {
+    throw input_error("{}: its sizes ask for {:.1e} weights, more than any model has: is the file damaged?", path,
+                      weights);
+  }
   if (arch.H % arch.kv_heads != 0) {
     throw input_error("{}: the {} query heads must be a multiple of the {} key/value heads", path, arch.H,
                       arch.kv_heads);

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 
 #include "framework/model/batch.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 namespace {
@@ -33,7 +34,7 @@ void plan_rope(BatchPlan& plan, const RopeTables& rope, std::int64_t context) {
     plan.sin = rope.sin.narrow(0, 0, plan.T).view({1, plan.T, 1, -1});
     return;
   }
-  const at::Tensor positions = column_positions(*plan.rows, plan.T, context).flatten().to(rope.cos.device());
+  const at::Tensor positions = to_device(column_positions(*plan.rows, plan.T, context).flatten(), rope.cos.device());
   plan.cos = rope.cos.index_select(0, positions).view({plan.B, plan.T, 1, -1});
   plan.sin = rope.sin.index_select(0, positions).view({plan.B, plan.T, 1, -1});
 }
@@ -48,9 +49,9 @@ void plan_cache_writes(BatchPlan& plan, at::Device device) {
       position.push_back(plan.rows->first_position[index] + t);
     }
   }
-  plan.real = at::tensor(real, at::kLong).to(device);
-  plan.cache_row = at::tensor(row, at::kLong).to(device);
-  plan.cache_position = at::tensor(position, at::kLong).to(device);
+  plan.real = to_device(at::tensor(real, at::kLong), device);
+  plan.cache_row = to_device(at::tensor(row, at::kLong), device);
+  plan.cache_position = to_device(at::tensor(position, at::kLong), device);
 }
 
 /// 0 where key s may be seen from position p, s <= p, else -inf; repeated for the G folded query heads.
@@ -66,7 +67,7 @@ void plan_mask(BatchPlan& plan, const ArchSpec& arch, const at::Tensor& x) {
   const std::int64_t G = arch.H / arch.kv_heads;
   if (plan.reads_cache) {
     plan.S = longest_row(*plan.rows);
-    const at::Tensor positions = column_positions(*plan.rows, plan.T, arch.context).to(x.device());
+    const at::Tensor positions = to_device(column_positions(*plan.rows, plan.T, arch.context), x.device());
     plan.mask = causal_mask(positions, plan.S, G, x.scalar_type());
   } else if (G > 1) {
     const at::Tensor positions = at::arange(plan.T, x.options().dtype(at::kLong)).unsqueeze(0);

@@ -11,6 +11,7 @@
 #include "framework/model/cpu/packed_decoder.hpp"
 #include "framework/model/ops.hpp"
 #include "framework/model/torch_errors.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 namespace {
@@ -135,9 +136,9 @@ at::Tensor Decoder::embed(const at::Tensor& tokens, const BatchRows& rows) const
   check_tokens(tokens, arch_.V);
   check_positions(rows, arch_.context);
   return guard_torch("embedding tokens", [&] {
-    const at::Tensor x = embed_tokens(tokens.to(device())).to(dtype());
+    const at::Tensor x = embed_tokens(to_device(tokens, device())).to(dtype());
     if (!weights_.positions.defined()) return x;
-    const at::Tensor positions = column_positions(rows, tokens.size(1), arch_.context).to(device());
+    const at::Tensor positions = to_device(column_positions(rows, tokens.size(1), arch_.context), device());
     return x.add(at::embedding(weights_.positions, positions));
   });
 }

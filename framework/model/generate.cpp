@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/fit_memory.hpp"
 
 namespace neurosweep {
 namespace {
@@ -198,7 +199,14 @@ std::vector<Generation> generate(const Decoder& decoder, const std::vector<Gener
   if (requests.empty()) return {};
   const c10::NoGradGuard no_grad;
   const std::int64_t useful = std::min(slots, static_cast<std::int64_t>(requests.size()));
-  return SlotBatch(decoder, requests, sampling, useful, hook).run();
+  std::vector<std::int64_t> sequences(requests.size());
+  std::iota(sequences.begin(), sequences.end(), std::int64_t{0});
+  bool started = false;
+  return fit_memory({"generating", "sequences", decoder.device(), decoder.group()}, useful, [&](std::int64_t fitting) {
+    if (started) forget_sequences(hook, sequences);
+    started = true;
+    return SlotBatch(decoder, requests, sampling, fitting, hook).run();
+  });
 }
 
 }  // namespace neurosweep

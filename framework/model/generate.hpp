@@ -22,8 +22,9 @@ struct Generation {
 
 /// Continues every prompt until eos, max_new_tokens or the end of the context.
 /// Up to `slots` sequences run in one batch and a free slot takes the next request; a result depends on its request
-/// only, not on slots or neighbours. The hook sees BatchRows::sequence = index of the request; the last token of a
-/// generation is never fed back, so a hook does not see it.
+/// only, not on slots or neighbours: where memory runs out, all start again in half as many slots. The hook sees
+/// BatchRows::sequence = index of the request; the last token of a generation is never fed back, so a hook does not see
+/// it.
 ///   returns  in the order of the requests
 ///   throws   Error{input}: empty prompt, prompt longer than the context, token id outside the vocabulary, slots < 1
 std::vector<Generation> generate(const Decoder& decoder, const std::vector<GenerationRequest>& requests,

@@ -30,6 +30,11 @@ class ActivationHook {
   /// changed in place. The decoder goes on with it: clone what is to be kept.
   virtual void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) = 0;
 
+  /// Forgets what it saw of sequences that are about to run again from their first token, as a forward of theirs ran
+  /// out of memory.
+  ///   returns  false when it cannot: then they do not run again
+  virtual bool forget(const std::vector<std::int64_t>& /*sequences*/) { return false; }
+
   /// Whether a generation tells the hook what the model predicts next.
   virtual bool wants_predictions() const { return false; }
   /// logits: [n, V] f32, row i of sequences[i]: what its next token is chosen from.

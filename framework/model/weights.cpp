@@ -15,6 +15,7 @@
 #include "framework/model/checkpoint.hpp"
 #include "framework/model/memory_map.hpp"
 #include "framework/model/torch_errors.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 namespace {
@@ -89,8 +90,7 @@ class WeightReader {
   /// A piece of a tensor on the asked device, of the asked type, its rows dense; without a copy where it is so already.
   at::Tensor convert(const at::Tensor& whole, std::int64_t dim, Piece piece, const std::string& name) const {
     const at::Tensor in_file = whole.narrow(dim, piece.first, piece.count);
-    at::Tensor converted = in_file.to(options_.device, options_.dtype);
-    if (converted.stride(-1) != 1) converted = converted.contiguous();
+    const at::Tensor converted = load_weight(in_file, options_.device, options_.dtype);
     const bool is_finite = at::isfinite(converted).all().item<bool>();
     if (arch_.part.count > 1 && !converted.is_alias_of(whole)) release_pages(whole);
     if (is_finite) return converted;

@@ -8,6 +8,7 @@ namespace neurosweep {
 
 Database Database::open_results(const std::string& dir, Access access) {
   const std::string path = results_path(dir);
+  refuse_link(path);
   std::error_code unknown;
   if (!std::filesystem::exists(path, unknown) && !unknown) {
     throw error(ErrorKind::io, "{}: is not there: give the folder of a study that was started with 'neurosweep run'",
@@ -15,6 +16,7 @@ Database Database::open_results(const std::string& dir, Access access) {
   }
   Connection connection(path, access == Access::read ? Connection::Mode::read : Connection::Mode::write);
   const int version = read_version(connection);
+  expect_own_schema(connection, kResults);
   if (access == Access::write) {
     connection.use_durable_journal();
     bring_up_to_date(connection, kResults);

@@ -44,7 +44,9 @@ std::vector<std::pair<int, fs::path>> numbered_entries(const fs::path& folder, s
   std::error_code failure;
   for (fs::directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
     const auto number = number_in(it->path().filename().native(), prefix, suffix);
-    if (number) entries.emplace_back(*number, it->path());
+    if (!number) continue;
+    refuse_link(it->path().native());
+    entries.emplace_back(*number, it->path());
   }
   if (failure) throw error(ErrorKind::io, "{}: cannot be listed ({})", folder.native(), failure.message());
   std::sort(entries.begin(), entries.end());
@@ -67,6 +69,15 @@ std::vector<RankFile> list_rank_files(const std::string& dir, std::string_view p
 }
 
 }  // namespace
+
+void refuse_link(const std::string& path) {
+  std::error_code unknown;
+  if (!fs::is_symlink(fs::symlink_status(path, unknown))) return;
+  throw error(ErrorKind::store,
+              "{}: is a symbolic link: a store's own files and folders never are, and a link may lead to a file of "
+              "somebody else; put the file itself there",
+              path);
+}
 
 std::string results_path(const std::string& dir) {
   return (fs::path(dir) / "results.db").native();

@@ -5,6 +5,9 @@
 
 namespace neurosweep {
 
+/// Throws Error{store} when a path is a symbolic link: stores come from others, and a link in one may lead anywhere.
+void refuse_link(const std::string& path);
+
 /// Path of the merged store in a store folder.
 std::string results_path(const std::string& dir);
 

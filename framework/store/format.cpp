@@ -1,5 +1,8 @@
 #include "framework/store/format.hpp"
 
+#include <mutex>
+#include <utility>
+
 #include "results_schema/schema.hpp"
 
 namespace neurosweep {
@@ -22,16 +25,59 @@ int read_version(const Connection& connection) {
   return static_cast<int>(version);
 }
 
-void bring_up_to_date(const Connection& connection, std::string_view store) {
-  if (read_version(connection) == schema_version()) return;
+namespace {
+
+/// Applies the schema files up to `version` that a store file lacks.
+void bring_to_version(const Connection& connection, std::string_view store, int version) {
+  if (read_version(connection) >= version) return;
   Transaction transaction(connection);
-  for (int version = read_version(connection); version < schema_version(); ++version) {
-    const SqlFile& file = schema_files()[static_cast<std::size_t>(version)];
+  for (int done = read_version(connection); done < version; ++done) {
+    const SqlFile& file = schema_files()[static_cast<std::size_t>(done)];
     if (applies_to(file, store)) connection.exec(std::string(file.text));
   }
   connection.exec(fmt::format("PRAGMA application_id={}", kApplicationId));
-  connection.exec(fmt::format("PRAGMA user_version={}", schema_version()));
+  connection.exec(fmt::format("PRAGMA user_version={}", version));
   transaction.commit();
+}
+
+}  // namespace
+
+void bring_up_to_date(const Connection& connection, std::string_view store) {
+  bring_to_version(connection, store, schema_version());
+}
+
+std::map<std::string, std::string> schema_text(const Connection& connection) {
+  Statement statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  std::map<std::string, std::string> objects;
+  while (statement.step()) objects[statement.text(0)] = statement.text(1);
+  return objects;
+}
+
+const std::map<std::string, std::string>& own_schema(std::string_view store, int version) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, int>, std::map<std::string, std::string>> made;
+  const std::lock_guard lock(mutex);
+  const auto [place, is_new] = made.try_emplace({std::string(store), version});
+  if (is_new) {
+    const Connection fresh(":memory:", Connection::Mode::create);
+    bring_to_version(fresh, store, version);
+    place->second = schema_text(fresh);
+  }
+  return place->second;
+}
+
+void expect_own_schema(const Connection& connection, std::string_view store) {
+  const int version = read_version(connection);
+  if (version == 0) return;
+  const auto found = schema_text(connection);
+  for (const auto& [name, sql] : own_schema(store, version)) {
+    const auto place = found.find(name);
+    if (place != found.end() && place->second == sql) continue;
+    throw StoreError(
+        ErrorKind::store, StoreError::Fault::damaged, connection.path(),
+        fmt::format("{}: its '{}' {}: it was changed by another program; restore a copy", connection.path(), name,
+                    place == found.end() ? "is missing" : "is not the one that this program makes"));
+  }
 }
 
 }  // namespace neurosweep

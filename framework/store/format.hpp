@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "framework/store/sqlite.hpp"
@@ -16,6 +18,16 @@ inline constexpr std::string_view kShard = "shard";
 /// Schema version of a store file; 0 for an empty one.
 ///   throws  Error{store} when it is damaged, no neurosweep store, or of a newer version
 int read_version(const Connection& connection);
+
+/// Text of every table, index, view and trigger of a file, by name.
+std::map<std::string, std::string> schema_text(const Connection& connection);
+
+/// The same of an empty store of a version.
+const std::map<std::string, std::string>& own_schema(std::string_view store, int version);
+
+/// Throws StoreError{damaged} where a table, index or view of ours is not as we make it in the file's version. A store
+/// may come from others: a view in place of a table would run its maker's SQL wherever ours reads.
+void expect_own_schema(const Connection& connection, std::string_view store);
 
 /// Applies the schema files that a store file lacks, in one transaction; two processes may race to do so.
 void bring_up_to_date(const Connection& connection, std::string_view store);

@@ -115,8 +115,9 @@ Database create_or_open_results(const std::string& dir, const StudyIdentity& ide
   std::error_code failure;
   std::filesystem::create_directories(dir, failure);
   if (failure) throw error(ErrorKind::io, "{}: cannot be made ({})", dir, failure.message());
+  refuse_link(results_path(dir));
   Connection connection(results_path(dir), Connection::Mode::create);
-  read_version(connection);
+  expect_own_schema(connection, kResults);
   connection.use_durable_journal();
   bring_up_to_date(connection, kResults);
   Database db(std::move(connection));

@@ -24,6 +24,7 @@ Connection open_shard(const RankFile& file, const std::string& study_id) {
   if (read_version(shard) == 0) {
     throw StoreError(ErrorKind::store, Fault::damaged, file.path, file.path + ": holds no shard schema");
   }
+  expect_own_schema(shard, kShard);
   bring_up_to_date(shard, kShard);
   const std::string owner = shard.text("SELECT study_id FROM shard");
   if (owner != study_id) {

@@ -62,7 +62,7 @@ void salvage_all(Database& results, const std::string& path) {
   std::optional<Connection> damaged;
   try {
     damaged.emplace(path, Connection::Mode::read);
-    read_version(*damaged);
+    expect_own_schema(*damaged, kResults);
   } catch (const StoreError& failure) {
     if (!tells_of_damage(failure)) throw;
     return;

@@ -210,15 +210,30 @@ std::string Statement::text(int column) const {
   return statement_.getColumn(column).getString();
 }
 
+namespace {
+
+// A file of others may be made to harm: nothing that is stored in it runs, and nothing in it may be huge.
+void restrict_connection(sqlite3* handle) {
+  constexpr int kLongestValue = 1 << 28;
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);  // we have none
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
+  sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+}
+
+}  // namespace
+
 Connection::Connection(std::string path, Mode mode, std::chrono::milliseconds patience) : path_(std::move(path)) {
   db_ = checked(path_, nullptr, [&] { return open_file(path_, mode); });
   sqlite3* handle = db_->getHandle();
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
+  restrict_connection(handle);
   checked(path_, db_->getHandle(), [&] {
     db_->setBusyTimeout(static_cast<int>(patience.count()));
-    db_->exec("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0");  // a file of others may be made to harm
+    db_->exec("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0");
   });
 }
 

@@ -87,8 +87,9 @@ class Statement {
   sqlite3* handle_;
 };
 
-/// An open SQLite file with the settings every store file is used under: foreign keys, defensive mode,
-/// no trust in SQL stored in the file. Its failures are Errors that name the file.
+/// An open SQLite file with the settings every store file is used under: foreign keys, defensive mode, no trust in SQL
+/// stored in the file, no triggers, extensions or other files, no value above 256 MiB. Its failures are Errors that
+/// name the file.
 class Connection {
  public:
   enum class Mode { read, write, create };

@@ -33,7 +33,7 @@ struct Progress {
 // Reads a shard that may be written right now; returns whether results.db lacks something of it.
 bool add_shard(const Database& results, const RankFile& file, Progress& progress) {
   const Connection shard(file.path, Connection::Mode::read, std::chrono::milliseconds(250));
-  read_version(shard);
+  expect_own_schema(shard, kShard);
   const std::int64_t units = shard.integer("SELECT count(*) FROM unit");
   const std::int64_t failures = shard.integer("SELECT count(*) FROM unit_failure");
   const auto merged = results.select<MergedShardRow>("WHERE shard = ?", {file.name});

@@ -11,27 +11,10 @@ namespace neurosweep {
 
 namespace {
 
-// Text of every table and view, by name.
-std::map<std::string, std::string> schema_text(const Connection& connection) {
-  Statement statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
-  std::map<std::string, std::string> objects;
-  while (statement.step()) objects[statement.text(0)] = statement.text(1);
-  return objects;
-}
-
 void check_schema(const Database& db, VerifyReport& report) {
-  const Connection fresh(":memory:", Connection::Mode::create);
-  bring_up_to_date(fresh, kResults);
-  const auto found = schema_text(db.connection());
-  const auto expected = schema_text(fresh);
-  for (const auto& [name, sql] : expected) {
-    if (!found.contains(name))
-      report.problems.push_back(fmt::format("schema: {} is missing", name));
-    else if (found.at(name) != sql)
-      report.problems.push_back(fmt::format("schema: {} was changed", name));
-  }
-  for (const auto& [name, sql] : found) {
-    if (!expected.contains(name)) report.problems.push_back(fmt::format("schema: {} is not ours", name));
+  for (const auto& [name, sql] : schema_text(db.connection())) {
+    if (!own_schema(kResults, schema_version()).contains(name))
+      report.problems.push_back(fmt::format("schema: {} is not ours", name));
   }
 }
 
@@ -88,6 +71,7 @@ void check_damage(const Database& db, VerifyReport& report) {
 std::string shard_damage(const RankFile& file) {
   const Connection shard(file.path, Connection::Mode::read, std::chrono::milliseconds(250));
   if (read_version(shard) == 0) return "holds no shard schema";
+  expect_own_schema(shard, kShard);
   if (const std::string found = shard.text("PRAGMA integrity_check"); found != "ok") return found;
   UnitReader reader(shard);
   Statement units = shard.prepare(select_sql<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey)));

@@ -21,7 +21,7 @@ struct VerifyReport {
 
 /// Checks a store folder: of results.db file structure, schema, every checksum, completeness and orphan rows, of the
 /// shards structure and checksums. It changes nothing.
-///   throws  Error{io}; Error{store} when it cannot be opened as a store at all
+///   throws  Error{io}; Error{store} when it cannot be opened as a store at all, or a table of ours was changed
 VerifyReport verify_store(const std::string& dir);
 
 /// What is damaged in results.db, one line each: file structure, checksums, orphans, the study's identity.

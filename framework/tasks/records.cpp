@@ -18,17 +18,27 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSpace = " \t\r\n";
+// gzip can hold a thousand times what it weighs; questions shrink to a fifth.
+constexpr std::size_t kMostGrowth = 200, kHarmlessBytes = std::size_t{64} << 20;
 
 // All bytes of a file, unpacked where it is gzip.
 std::string read_unpacked(const std::string& path) {
   const auto close = [](gzFile file) { gzclose(file); };
   const std::unique_ptr<gzFile_s, decltype(close)> file(gzopen(path.c_str(), "rb"), close);
   if (!file) throw error(ErrorKind::io, "{}: cannot open ({})", path, errno_text());
+  std::error_code unknown;
+  const auto packed = static_cast<std::size_t>(fs::file_size(path, unknown));
+  const std::size_t most = unknown ? kHarmlessBytes : std::max(kHarmlessBytes, packed * kMostGrowth);
   std::string text;
   std::array<char, 1 << 16> block{};
   int n = 0;
-  while ((n = gzread(file.get(), block.data(), block.size())) > 0)
+  while ((n = gzread(file.get(), block.data(), block.size())) > 0) {
     text.append(block.data(), static_cast<std::size_t>(n));
+    if (text.size() > most) {
+      throw input_error("{}: unpacks to more than {} times its size: is it made to fill the memory?", path,
+                        kMostGrowth);
+    }
+  }
   int status = Z_OK;
   const char* why = gzerror(file.get(), &status);
   if (n < 0 || (status != Z_OK && status != Z_STREAM_END)) {

@@ -125,12 +125,21 @@ void attend(const HeadAttention& job, AttentionScratch& scratch) {
 
 void for_each_unit(std::int64_t units, int threads,
                    const std::function<void(std::int64_t unit, AttentionScratch& scratch)>& run) {
+  std::exception_ptr failure;  // leaves the parallel region here: thrown out of it, it would end the process
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     thread_local AttentionScratch scratch;
 #pragma omp for schedule(static)
-    for (std::int64_t unit = 0; unit < units; ++unit) run(unit, scratch);
+    for (std::int64_t unit = 0; unit < units; ++unit) {
+      try {
+        run(unit, scratch);
+      } catch (...) {
+#pragma omp critical
+        failure = std::current_exception();
+      }
+    }
   }
+  if (failure) std::rethrow_exception(failure);
 }
 
 void transpose_keys(const float* keys, std::int64_t stride, std::int64_t count, std::int64_t head_dim, float* to,

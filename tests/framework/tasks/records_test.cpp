@@ -105,6 +105,18 @@ TEST_F(Records, HashesChangeWithAnyOfTheFiles) {
   EXPECT_NE(hash_task_files(dir_.path().string()), two);
 }
 
+TEST_F(Records, APackedFileThatUnpacksToAThousandTimesItsSizeIsRefused) {
+  const std::string path = dir_.file("bomb.jsonl.gz");
+  const gzFile file = gzopen(path.c_str(), "wb");
+  const std::string spaces(1 << 20, ' ');
+  for (int megabyte = 0; megabyte < 70; ++megabyte) gzwrite(file, spaces.data(), static_cast<unsigned>(spaces.size()));
+  gzclose(file);
+  ASSERT_LT(std::filesystem::file_size(path), 100000u);
+
+  expect_error(ErrorKind::input, HasSubstr("bomb.jsonl.gz: unpacks to more than 200 times its size"),
+               [&] { read_records(path, ""); });
+}
+
 TEST_F(Records, SayWhereAFileIsBroken) {
   expect_refusal("{\"x\": 1}\n{\"x\": 2\n{\"x\": 3}\n", "bad.json:2");
   expect_refusal("{\"x\": 1}\n7\n", "bad.json:2: expected a JSON object, found number");

@@ -1,0 +1,24 @@
+#include "framework/model/transfer.hpp"
+
+#include <ATen/ATen.h>
+
+#include "framework/model/memory_map.hpp"
+
+namespace neurosweep {
+
+at::Tensor to_device(const at::Tensor& host, at::Device device) {
+  if (device.is_cuda() && host.is_cpu()) return host.pin_memory().to(device, /*non_blocking=*/true);
+  return host.to(device);
+}
+
+at::Tensor load_weight(const at::Tensor& in_file, at::Device device, at::ScalarType dtype) {
+  if (device == in_file.device()) {
+    const at::Tensor here = in_file.to(dtype);
+    return here.stride(-1) == 1 ? here : here.contiguous();
+  }
+  const at::Tensor there = in_file.to(device).to(dtype).contiguous();
+  release_pages(in_file);
+  return there;
+}
+
+}  // namespace neurosweep
