@@ -9,8 +9,8 @@
 
 namespace neurosweep {
 
-/// Units of a plan as the dispatcher is to know them: grouped by model, alike within a task, and as heavy as the text
-/// that they work on times their arms. Units that failed before come last, when the others are safe.
+/// Units of a plan as the dispatcher is to know them: grouped by model, alike within a task and a layer, and as heavy
+/// as the text that they work on times their arms. Units that failed before come last, when the others are safe.
 ///   todo      numbers of units in the plan
 ///   attempts  failed ones, by unit
 std::vector<QueuedUnit> queue_units(const Catalog& catalog, const Plan& plan, const std::vector<std::int64_t>& todo,

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <future>
 #include <optional>
 
 #include "framework/base/log.hpp"
@@ -74,7 +75,8 @@ struct ShardWriter::State {
   std::optional<Transaction> transaction{};
   int waiting = 0;  // units and failures not committed
   std::chrono::steady_clock::time_point oldest{};
-  std::string refusal{};  // why no more work is taken
+  std::string refusal{};           // why no more work is taken
+  std::future<void> committing{};  // a commit that runs beside the work; until it ends nothing else may be touched
 
   State(const std::string& path, int launch_number, int rank_number)
       : connection(path, Connection::Mode::write),
@@ -88,6 +90,7 @@ struct ShardWriter::State {
   // Runs one write inside the open transaction and within a savepoint of its own.
   template <class Write>
   void add(Write&& write) {
+    settle();
     if (!refusal.empty()) throw Error(ErrorKind::io, refusal);
     try {
       if (!transaction) transaction.emplace(connection);
@@ -107,7 +110,23 @@ struct ShardWriter::State {
     }
   }
 
+  // Waits for the commit beside the work, if there is one, and throws what it threw.
+  void settle() {
+    if (committing.valid()) committing.get();
+  }
+
+  // Commits beside the work: a disk may take long to sync, and the rank has its next unit to measure.
+  void begin_commit() {
+    settle();
+    committing = std::async(std::launch::async, [this] { commit_now(); });
+  }
+
   void commit() {
+    settle();
+    commit_now();
+  }
+
+  void commit_now() {
     if (!refusal.empty()) throw Error(ErrorKind::io, refusal);
     if (!transaction) return;
     try {
@@ -136,10 +155,11 @@ ShardWriter::ShardWriter(const std::string& path, const std::string& study_id, i
 }
 
 ShardWriter::~ShardWriter() {
-  if (!state_ || state_->waiting == 0) return;
+  if (!state_) return;
   try {
     state_->commit();
   } catch (const Error& failure) {
+    if (state_->waiting == 0) return;
     log_error("{} units were not stored and will be measured again: {}", state_->waiting, failure.what());
   }
 }
@@ -158,7 +178,7 @@ void ShardWriter::append(std::int64_t round_id, std::int64_t unit, const std::st
     if (failure.fault() != StoreError::Fault::constraint) throw;
     throw error(ErrorKind::internal, "unit {} of round {}: {}", unit, round_id, failure.what());
   }
-  commit_if_due();
+  if (state_->due()) state_->begin_commit();
 }
 
 void ShardWriter::fail(std::int64_t round_id, std::int64_t unit, int attempt, const Error& failure) {
@@ -166,7 +186,7 @@ void ShardWriter::fail(std::int64_t round_id, std::int64_t unit, int attempt, co
   const UnitFailureRow row{round_id,       unit,     state_->launch, state_->rank, attempt, kind_name(failure.kind()),
                            failure.what(), utc_now()};
   state_->add([&] { insert_row(state_->failures, row); });
-  commit_if_due();
+  if (state_->due()) state_->begin_commit();
 }
 
 void ShardWriter::commit() {
@@ -175,7 +195,9 @@ void ShardWriter::commit() {
 }
 
 void ShardWriter::commit_if_due() {
-  if (state_ && state_->due()) state_->commit();
+  if (!state_) return;
+  state_->settle();
+  if (state_->due()) state_->commit();
 }
 
 void ShardWriter::close() {

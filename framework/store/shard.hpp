@@ -12,8 +12,9 @@ namespace neurosweep {
 /// Writes the one shard of a (launch, rank). A unit's rows and its done mark become durable together.
 ///
 /// Commits by itself once 64 units, or 2 seconds since the first of them, wait for it: append() looks, and so does
-/// commit_if_due(), for a rank that waits for work. Errors of the disk are Error{io} naming the path; after one the
-/// writer refuses all work, and what was committed before stays good.
+/// commit_if_due(), for a rank that waits for work. What append() finds due is committed beside the work that follows,
+/// and its failure is thrown by the next call. Errors of the disk are Error{io} naming the path; after one the writer
+/// refuses all work, and what was committed before stays good.
 class ShardWriter {
  public:
   static constexpr int kUnitsPerCommit = 64;

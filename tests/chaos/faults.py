@@ -313,8 +313,9 @@ class Storm:
                 kill(pid, signal.SIGUSR1)
             status = start.wait(PATIENCE)
         if status is None:
+            waits = start.what_it_waits_for()
             start.kill_all()
-            raise Wrong(f"did not stop within {PATIENCE} s\n" + start.output()[-2000:])
+            raise Wrong(f"did not stop within {PATIENCE} s\n{waits}" + start.output()[-2000:])
         afterwards()
         self.last_output = output = start.output()
         if status == 5 and "was planned as" in output:  # the damage sat in the plan's hash itself

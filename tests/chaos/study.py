@@ -124,6 +124,22 @@ class Start:
             kill(pid, signal.SIGKILL)
         self.process.wait()
 
+    def what_it_waits_for(self):
+        """A line for each thread: process, thread, and what it sleeps in within the kernel; then the locks of files."""
+        lines = []
+        for pid in self.everyone():
+            for task in sorted(os.listdir(f"/proc/{pid}/task")) if os.path.exists(f"/proc/{pid}/task") else []:
+                words = []
+                for name in ("comm", "wchan", "syscall"):
+                    try:
+                        with open(f"/proc/{pid}/task/{task}/{name}", encoding="utf-8", errors="replace") as file:
+                            words.append(file.read().strip())
+                    except OSError:
+                        words.append("?")
+                lines.append(f"process {pid} thread {task}: {' | '.join(words)}\n")
+        with open("/proc/locks", encoding="utf-8") as file:
+            return "".join(lines) + file.read()
+
     def output(self):
         with open(self.output_path, encoding="utf-8", errors="replace") as file:
             return file.read()

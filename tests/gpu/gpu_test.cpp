@@ -1,5 +1,8 @@
 #include <cuda_runtime_api.h>
 
+#include <set>
+#include <string>
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
@@ -21,6 +24,14 @@ class GpuTest : public ::testing::Test {
   }
   const at::Device cuda_{at::kCUDA, 0};
 };
+
+TEST_F(GpuTest, EveryDeviceHasAnIdentityOfItsOwn) {
+  std::set<std::string> identities;
+  for (int device = 0; device < cuda_device_count(); ++device) identities.insert(cuda_device_identity(device));
+
+  EXPECT_EQ(identities.size(), static_cast<std::size_t>(cuda_device_count()));
+  for (const std::string& identity : identities) EXPECT_EQ(identity.size(), 4u + 36u) << identity;
+}
 
 TEST_F(GpuTest, LogitsEqualTheCpu) {
   const at::NoGradGuard no_grad;
