@@ -47,7 +47,7 @@ void print_difference(const CheckpointDifference& difference, std::int64_t top) 
   if (difference.more_neurons != 0) fmt::print("B has {:+d} neurons in every layer\n", difference.more_neurons);
   for (const TensorDifference& each : difference.tensors) {
     fmt::print("{}: {}, {} numbers", each.name, each.what, each.n);
-    if (each.what == "changed") fmt::print(", largest change {:.5g}, norm {:.5g}", each.largest, each.norm);
+    if (each.what != "shape") fmt::print(", largest {:.5g}, norm {:.5g}", each.largest, each.norm);
     fmt::print("\n");
   }
   for (const std::string& key : difference.config) fmt::print("config.json: {}\n", key);

@@ -32,7 +32,7 @@ class Differ {
     for (const std::string& name : a_.checkpoint().names()) compare_tensor(name);
     for (const std::string& name : b_.checkpoint().names()) {
       if (!done_.contains(name) && !a_.checkpoint().has(name)) {
-        result_.tensors.push_back({name, "only in B", b_.checkpoint().tensor(name).numel(), 0, 0});
+        add_lone(name, "only in B", b_.checkpoint().tensor(name));
       }
     }
     std::ranges::sort(result_.tensors, {}, &TensorDifference::name);
@@ -93,7 +93,7 @@ class Differ {
     if (done_.contains(name)) return;
     const at::Tensor a = a_.checkpoint().tensor(name);
     if (!b_.checkpoint().has(name)) {
-      result_.tensors.push_back({name, "only in A", a.numel(), 0, 0});
+      add_lone(name, "only in A", a);
       return;
     }
     const at::Tensor b = b_.checkpoint().tensor(name);
@@ -108,6 +108,12 @@ class Differ {
     }
     release_pages(a);
     release_pages(b);
+  }
+
+  void add_lone(const std::string& name, const char* where, const at::Tensor& tensor) {
+    const at::Tensor numbers = tensor.to(at::kDouble);
+    result_.tensors.push_back(
+        {name, where, tensor.numel(), numbers.abs().max().item<double>(), numbers.norm().item<double>()});
   }
 
   void compare_configs() {

@@ -19,9 +19,9 @@ struct NeuronDifference {
 struct TensorDifference {
   std::string name;
   std::string what;    ///< "changed", "shape", "only in A" or "only in B"
-  std::int64_t n = 0;  ///< numbers that differ
-  double largest = 0;  ///< change of a number
-  double norm = 0;     ///< of the change
+  std::int64_t n = 0;  ///< numbers that differ; of a lone tensor all
+  double largest = 0;  ///< change of a number, or number of a lone tensor
+  double norm = 0;     ///< of the change, or of a lone tensor
 };
 
 struct CheckpointDifference {

@@ -74,7 +74,7 @@ class CheckpointEditor {
 
   void add_biases(BiasForm form) {
     const ArchSpec& arch = model_.arch();
-    if (form == BiasForm::neurons && arch.gated_mlp && arch.norm == NormKind::rms) {
+    if (form == BiasForm::neurons && arch.gated_mlp && !arch.mlp_bias && arch.norm == NormKind::rms) {
       add_neurons();
     } else if (form == BiasForm::own && arch.mlp_bias) {
       for (const auto& [layer, edit] : edits_) {

@@ -14,7 +14,7 @@ namespace neurosweep {
 enum class BiasForm {
   own,      ///< by a bias that transformers' class of the family has: Llama (mlp_bias), GPT-2 (c_proj.bias)
   llama,    ///< Qwen2 only: the same model written as a Llama type, which has all the biases
-  neurons,  ///< by 2 D more neurons in every layer, which together give a constant: any gated family
+  neurons,  ///< by 2 D more neurons in every layer, which together give a constant: any gated MLP without biases
 };
 
 /// The form of this name. Throws Error{input} with the valid ones.

@@ -22,9 +22,10 @@ class ConstantNeurons {
 
   std::function<at::Tensor()> gate() const;  ///< [2 D, D] f64, each value one of the gate's dtype
   std::function<at::Tensor()> up() const { return gate(); }
-  std::function<at::Tensor()> down() const;  ///< [D, 2 D] f64
+  std::function<at::Tensor()> down() const;  ///< [D, 2 D] f64, likewise
 
  private:
+  at::ScalarType type_ = at::kFloat;  ///< of the weights in the file
   at::Tensor c_;
   at::Tensor g_;       ///< [D] f64
   at::Tensor scales_;  ///< [D] f64, 1 / (D (g w)^2)
