@@ -1,3 +1,4 @@
+#include "experiments/verbs/edit_verbs.hpp"
 #include "experiments/verbs/model_verbs.hpp"
 #include "experiments/verbs/study_verbs.hpp"
 #include "experiments/verbs/verb.hpp"
@@ -10,7 +11,8 @@ constexpr Verb kVerbs[] = {
     {"run", "run a study, or what is left of it", run_run}, {"plan", "what a study will do and cost", run_plan},
     {"keys", "list the keys of a study file", run_keys},    {"score", "log-probabilities of given tokens", run_score},
     {"generate", "continue prompts", run_generate},         {"tokenize", "texts to token ids and back", run_tokenize},
-    {"sweep", "one sweep job on one model", run_sweep},
+    {"sweep", "one sweep job on one model", run_sweep},     {"edit", "write an edited checkpoint", run_edit},
+    {"diff", "compare two checkpoints", run_diff},          {"export", "a direction as a file", run_export},
 };
 
 }  // namespace

@@ -22,6 +22,9 @@ constexpr std::pair<const char*, const char*> kEngineVerbs[] = {
     {"generate", "continue prompts with a model"},
     {"score", "log-probabilities of given tokens"},
     {"tokenize", "texts to token ids and back"},
+    {"export", "a direction or template as a file to steer by, here or elsewhere"},
+    {"edit", "write a checkpoint with edits made permanent, or undo them"},
+    {"diff", "what differs between two checkpoints, by neuron"},
 };
 
 void print_help(std::FILE* out) {

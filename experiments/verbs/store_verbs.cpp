@@ -9,7 +9,6 @@
 #include "framework/config/json.hpp"
 #include "framework/rank/neuron_effects.hpp"
 #include "framework/report/report.hpp"
-#include "framework/steer/steering_file.hpp"
 #include "framework/store/merge.hpp"
 #include "framework/store/query_format.hpp"
 #include "framework/store/verify.hpp"
@@ -137,35 +136,6 @@ int run_report(const std::vector<std::string>& words) {
   return exit_status::kComplete;
 }
 
-int run_export(const std::vector<std::string>& words) {
-  std::string dir, experiment, model, task = kAllTasks, out;
-  std::int64_t top = 0;
-  CommandLine line(
-      "export DIR --experiment NAME --model NAME [options]",
-      "A direction or success template as a file that others can steer by: neurons, values, the checkpoint that\n"
-      "they belong to and where they come from. Read by `generate --steer` and by steer variants (file = ...).",
-      "  neurosweep export study-ablation --experiment learned-200 --model small --out steer.json");
-  line.positional("DIR", dir, "result folder");
-  line.option("experiment", experiment, "the identify, gradient, learn or template experiment");
-  line.option("model", model, "model of the study");
-  line.option("task", task, "whose pattern; '*', the default, is over all tasks");
-  line.option("top", top, "most important neurons; 0, the default: all");
-  line.option("out", out, "file to write (default: standard output)");
-  if (line.parse(words) == Outcome::help_printed) return exit_status::kComplete;
-  if (experiment.empty() || model.empty()) throw input_error("export needs --experiment and --model");
-  if (top < 0) throw input_error("--top must not be negative, found {}", top);
-  const auto db = Database::open_results(dir, Database::Access::read);
-  const SteeringFile file = make_steering_file(db, experiment, model, task, top);
-  if (out.empty()) {
-    std::cout << steering_text(file);
-    return exit_status::kComplete;
-  }
-  write_text_file(out, steering_text(file));
-  std::cout << fmt::format("{}: {} of {} neurons, by {} ('{}')\n", out, form_name(file.pattern.form),
-                           file.pattern.neurons.size(), file.pattern.source, experiment);
-  return exit_status::kComplete;
-}
-
 int run_verify(const std::vector<std::string>& words) {
   std::string dir;
   bool json = false, set_aside = false;
@@ -206,7 +176,6 @@ constexpr Verb kVerbs[] = {
     {"rank", "critical neurons, ranked", run_rank},
     {"query", "ask the result database", run_query_verb},
     {"report", "findings as a Markdown document", run_report},
-    {"export", "a direction or template as a steering file", run_export},
     {"status", "how far a study is, and what failed", run_status},
     {"timeline", "which rank worked on what when, as a Chrome trace", run_timeline},
     {"verify", "check a store and print its content hash", run_verify},

@@ -163,6 +163,18 @@ TensorEntry read_entry(const Json& fields, const std::string& name, const std::s
 
 }  // namespace
 
+std::size_t dtype_bytes(std::string_view dtype) {
+  const Dtype* row = find_dtype(dtype);
+  if (row == nullptr) throw input_error("'{}' is no dtype of safetensors", dtype);
+  return row->bytes;
+}
+
+std::string_view dtype_name(at::ScalarType type) {
+  const auto row = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.type == type; });
+  ensure(row != kDtypes.end(), "an element type that safetensors files hold");
+  return row->name;
+}
+
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
   SafetensorsFile file;
   file.path_ = path;
@@ -177,6 +189,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
     if (name != kMetadata) file.entries_.emplace(name, read_entry(fields, name, path));
   }
   check_extents(file.entries_, file.map_->bytes().size() - data_begin, path);
+  file.header_ = text;
   file.data_begin_ = data_begin;
   return file;
 }
@@ -187,10 +200,21 @@ std::vector<std::string> SafetensorsFile::names() const {
   return names;
 }
 
-at::Tensor SafetensorsFile::tensor(std::string_view name) const {
+const TensorEntry& SafetensorsFile::entry(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) throw input_error("{}: missing tensor '{}'", path_, name);
-  const TensorEntry& entry = found->second;
+  return found->second;
+}
+
+at::Tensor SafetensorsFile::raw(std::string_view name) const {
+  const TensorEntry& in_file = entry(name);
+  std::byte* data = map_->bytes().data() + data_begin_ + in_file.begin;
+  return at::from_blob(
+      data, {static_cast<std::int64_t>(in_file.end - in_file.begin)}, [map = map_](void*) {}, at::kByte);
+}
+
+at::Tensor SafetensorsFile::tensor(std::string_view name) const {
+  const TensorEntry& entry = this->entry(name);
   const Dtype* dtype = find_dtype(entry.dtype);
   if (!dtype->type) throw dtype_error(path_, name, entry.dtype);
   std::byte* data = map_->bytes().data() + data_begin_ + entry.begin;

@@ -12,6 +12,12 @@
 
 namespace neurosweep {
 
+/// Bytes of one element of this dtype, as "BF16". Throws Error{input} for one that the format does not have.
+std::size_t dtype_bytes(std::string_view dtype);
+
+/// Name that the format has for an element type: float32, float16, bfloat16 or int64.
+std::string_view dtype_name(at::ScalarType type);
+
 /// One tensor of a header.
 struct TensorEntry {
   std::string dtype;
@@ -36,11 +42,18 @@ class SafetensorsFile {
   ///   throws   Error{input}: no such tensor, or another dtype
   at::Tensor tensor(std::string_view name) const;
 
+  /// Dtype, shape and place of a tensor. Throws Error{input} when there is none of that name.
+  const TensorEntry& entry(std::string_view name) const;
+  /// The bytes of a tensor of any dtype: a view on the map, [bytes] u8.
+  at::Tensor raw(std::string_view name) const;
+  const std::string& header() const { return header_; }  ///< its JSON text, padding included
+
  private:
   class Map;
 
   std::string path_;
   std::shared_ptr<const Map> map_;
+  std::string header_;
   std::size_t data_begin_ = 0;
   std::map<std::string, TensorEntry, std::less<>> entries_;
 };

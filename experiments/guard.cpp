@@ -1,0 +1,95 @@
+#include "experiments/guard.hpp"
+
+#include <cmath>
+
+#include <ATen/core/grad_mode.h>
+
+#include "experiments/catalog.hpp"
+#include "experiments/task_entry.hpp"
+#include "framework/base/error.hpp"
+#include "framework/measure/attempts.hpp"
+#include "framework/rank/proportions.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+std::vector<TaskEntry> guard_tasks(const GuardSettings& settings, const std::string& model_dir) {
+  const StudySpec study = read_study(settings.study);
+  const auto names = choose_names(settings.tasks, study.task_names(), "task", study.tree.place);
+  std::vector<TaskEntry> tasks;
+  for (const std::string& name : names) {
+    TaskEntry& task = tasks.emplace_back(read_task_entry(study.task(name), {model_dir}));
+    task.items = select_split(task.items, TaskSplit::test);
+    if (std::ssize(task.items) > settings.items) task.items.resize(static_cast<std::size_t>(settings.items));
+    if (task.items.empty()) throw input_error("{}: task '{}' has no test item to guard by", settings.study, name);
+  }
+  return tasks;
+}
+
+/// Whether a model answers each item of each task correctly.
+std::vector<std::vector<bool>> measure_tasks(const GuardSettings& settings, const std::vector<TaskEntry>& tasks,
+                                             const std::string& model_dir) {
+  const Decoder decoder = load_decoder(model_dir, {parse_dtype(settings.dtype, {"--dtype", 0, 0}), at::kCPU});
+  const Tokenizer tokenizer = Tokenizer::load(model_dir);
+  std::vector<std::vector<bool>> correct;
+  for (const TaskEntry& task : tasks) {
+    std::vector<AttemptRequest> requests;
+    for (const TaskItem& item : task.items) requests.push_back({task.prompt.fill(item.fields), item.answer, 0, {}});
+    const AttemptOptions options{{}, settings.max_new_tokens};
+    std::vector<bool>& right = correct.emplace_back();
+    for (const Attempt& attempt :
+         measure_attempts(decoder, tokenizer, *task.grader, requests, options, KeepMeans::no)) {
+      right.push_back(attempt.correct);
+    }
+  }
+  return correct;
+}
+
+GuardResult compare(const std::string& task, const std::vector<bool>& before, const std::vector<bool>& after,
+                    double max_drop) {
+  GuardResult result;
+  result.task = task;
+  result.n = std::ssize(before);
+  Moments changes;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    result.before += before[i] ? 1 : 0;
+    result.after += after[i] ? 1 : 0;
+    result.fixed += after[i] && !before[i] ? 1 : 0;
+    result.broken += before[i] && !after[i] ? 1 : 0;
+    changes.add((after[i] ? 1.0 : 0.0) - (before[i] ? 1.0 : 0.0));
+  }
+  result.before /= static_cast<double>(result.n);
+  result.after /= static_cast<double>(result.n);
+  const double half = 1.96 * changes.standard_error();
+  result.change = {changes.mean - half, changes.mean + half};
+  result.p = mcnemar_exact_p(result.fixed, result.broken);
+  constexpr double kRounding = 1e-9;
+  result.passed = 100 * (result.before - result.after) <= max_drop + kRounding;
+  return result;
+}
+
+}  // namespace
+
+std::vector<GuardResult> measure_guards(const GuardSettings& settings, const std::string& before_dir,
+                                        const std::string& after_dir) {
+  const at::NoGradGuard no_grad;
+  const auto tasks = guard_tasks(settings, before_dir);
+  const auto before = measure_tasks(settings, tasks, before_dir);
+  const auto after = measure_tasks(settings, tasks, after_dir);
+  std::vector<GuardResult> results;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    results.push_back(compare(tasks[i].spec.name, before[i], after[i], settings.max_drop));
+  }
+  return results;
+}
+
+std::string guard_text(const GuardResult& result) {
+  return fmt::format(
+      "guard '{}': {:.1f} % before, {:.1f} % after ({:+.1f} points, {:+.1f} to {:+.1f}; {} items, {} fixed, {} broken, "
+      "p = {:.2g})",
+      result.task, 100 * result.before, 100 * result.after, 100 * (result.after - result.before),
+      100 * result.change.low, 100 * result.change.high, result.n, result.fixed, result.broken, result.p);
+}
+
+}  // namespace neurosweep

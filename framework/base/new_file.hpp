@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace neurosweep {
+
+/// A file that is written from begin to end, piece by piece, in a folder that nobody reads yet (see NewFolder).
+/// Every error names its path.
+class NewFile {
+ public:
+  explicit NewFile(const std::string& path);  ///< throws Error{io}: it is there already, or cannot be created
+  ~NewFile();
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  void finish();  ///< to the disk
+
+ private:
+  [[noreturn]] void fail(const char* what) const;
+
+  std::string path_;
+  int descriptor_;
+};
+
+/// Copies a file piece by piece and syncs it. Throws Error{io} with the path that cannot be read or written.
+void copy_file(const std::string& from, const std::string& to);
+
+}  // namespace neurosweep

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <ATen/core/Tensor.h>
+
+#include "framework/base/ids.hpp"
+#include "framework/model/arch.hpp"
+#include "framework/model/checkpoint.hpp"
+
+namespace neurosweep {
+
+struct TensorNames;
+
+/// A checkpoint folder by the parts of its layers, as its files hold them: nothing is loaded or converted.
+class LayerTensors {
+ public:
+  /// throws  as read_arch() and Checkpoint::open()
+  explicit LayerTensors(const std::string& dir);
+
+  const std::string& dir() const { return dir_; }
+  const ArchSpec& arch() const { return arch_; }
+  const TensorNames& names() const { return names_; }
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+
+  /// "model.layers.3.mlp.down_proj" + suffix; `part` is a name of TensorNames.
+  std::string name(LayerIndex layer, std::string_view part, std::string_view suffix = ".weight") const;
+
+  /// W_down of a layer.
+  ///   returns  [D, M], a view of the file, whose layout may be the transposed one
+  ///   throws   Error{input}: missing, or of another shape than config.json says
+  at::Tensor down(LayerIndex layer) const;
+
+  /// Dimension of a weight in the file along which its inputs lie.
+  std::int64_t input_dim() const;
+
+ private:
+  std::string dir_;
+  ArchSpec arch_;
+  const TensorNames& names_;
+  Checkpoint checkpoint_;
+  std::string prefix_;
+};
+
+}  // namespace neurosweep

@@ -1,0 +1,76 @@
+#include "framework/base/new_folder.hpp"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+
+#include "framework/base/new_file.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace neurosweep {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+void write(const std::string& path, std::string_view text) {
+  NewFile file(path);
+  file.write(text);
+  file.finish();
+}
+
+class NewFolderTest : public ::testing::Test {
+ protected:
+  /// Number of entries of the folder that all is in.
+  std::ptrdiff_t entries() const { return std::distance(fs::directory_iterator(temp_.path()), {}); }
+
+  testing::TempDir temp_;
+  std::string place_ = temp_.file("out");
+};
+
+TEST_F(NewFolderTest, AppearsInItsPlaceWhenItIsFinished) {
+  NewFolder folder(place_ + "/");
+  write(folder.path() + "/a", "1");
+  EXPECT_FALSE(fs::exists(place_));
+  folder.finish();
+  EXPECT_EQ(testing::read_file(place_ + "/a"), "1");
+  EXPECT_EQ(entries(), 1);
+}
+
+TEST_F(NewFolderTest, TakesThePlaceOfAnotherWhole) {
+  fs::create_directory(place_);
+  testing::write_file(place_ + "/old", "0");
+  {
+    NewFolder folder(place_);
+    write(folder.path() + "/new", "1");
+    folder.finish();
+  }
+  EXPECT_FALSE(fs::exists(place_ + "/old"));
+  EXPECT_EQ(testing::read_file(place_ + "/new"), "1");
+  EXPECT_EQ(entries(), 1) << "the old folder is gone";
+}
+
+TEST_F(NewFolderTest, LeavesNothingWhenItIsNeverFinished) {
+  {
+    NewFolder folder(place_);
+    write(folder.path() + "/a", "1");
+  }
+  EXPECT_EQ(entries(), 0);
+}
+
+TEST_F(NewFolderTest, NamesThePathThatCannotBeMade) {
+  expect_error(ErrorKind::io, HasSubstr("nowhere/out.unfinished-"), [&] { NewFolder(temp_.file("nowhere/out")); });
+  testing::write_file(place_, "0");
+  expect_error(ErrorKind::io, HasSubstr(place_), [&] { NewFile file(place_); });
+}
+
+TEST_F(NewFolderTest, CopiesAFileOfAnySize) {
+  const std::string text((3 << 20) + 17, 'x');
+  testing::write_file(place_, text);
+  copy_file(place_, place_ + "2");
+  EXPECT_EQ(testing::read_file(place_ + "2"), text);
+}
+
+}  // namespace
+}  // namespace neurosweep
