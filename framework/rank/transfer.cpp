@@ -231,9 +231,13 @@ std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& sp
       if (set.model == spec.donor && wanted) sets.push_back(donor_set(db, spec, set));
     }
     if (sets.size() == before) {
-      throw input_error("transfer '{}': '{}' found no neuron on the donor '{}': nothing to transfer", spec.experiment,
-                        source, spec.donor);
+      log_warning("{}: '{}' found no neuron on the donor '{}': nothing of it is transferred", spec.experiment, source,
+                  spec.donor);
     }
+  }
+  if (sets.empty()) {
+    throw input_error("transfer '{}': no source found a neuron on the donor '{}' ({}): nothing to transfer",
+                      spec.experiment, spec.donor, fmt::join(spec.sources, ", "));
   }
   return sets;
 }

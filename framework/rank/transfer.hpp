@@ -32,8 +32,9 @@ struct DonorSet {
   std::vector<DonorNeuron> neurons;  ///< most important first
 };
 
-/// The sets of all sources, with the directions or templates that go with them, in the order of the sources.
-///   throws  Error{input} when a source found nothing on the donor
+/// The sets of all sources, with the directions or templates that go with them, in the order of the sources. A source
+/// without one is warned of.
+///   throws  Error{input} when no source found anything on the donor
 std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& spec);
 
 /// Experiment under which what a map made of a source is stored: EXPERIMENT/MAP/SOURCE.

@@ -213,8 +213,8 @@ TEST_F(TransferTest, LeavesOutTheNeuronsBeyondTop) {
   EXPECT_EQ(sets[0].neurons[1].value, -1);
 }
 
-TEST_F(TransferTest, RefusesASourceThatFoundNothingOnTheDonor) {
-  expect_error(ErrorKind::input, HasSubstr("'found' found no neuron on the donor 'tiny'"),
+TEST_F(TransferTest, RefusesSourcesThatFoundNothingOnTheDonor) {
+  expect_error(ErrorKind::input, HasSubstr("no source found a neuron on the donor 'tiny' (found)"),
                [&] { read_donor_sets(db(), spec({})); });
 }
 
