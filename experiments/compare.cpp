@@ -31,7 +31,10 @@ class CompareExperiment final : public Experiment {
       throw input_error("{}: experiment '{}': 'of' must name two experiments or more, each once",
                         to_text(spec.table.place), keys_.name);
     }
-    for (const std::string& name : keys_.of) methods_.push_back(method_of(find_method(study, spec, name), study));
+    for (const std::string& name : keys_.of) {
+      const ExperimentSpec& found = find_method(study, spec, name);
+      methods_.push_back(found.name == name ? method_of(found, study) : ComparedMethod{name, std::nullopt});
+    }
     if (keys_.truth.empty()) return;
     truth_is_race_ = earlier_experiment(study, spec, "truth", keys_.truth, {"sweep", "race"}).kind == "race";
   }

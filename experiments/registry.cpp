@@ -11,6 +11,7 @@
 #include "experiments/sweep.hpp"
 #include "experiments/template.hpp"
 #include "experiments/trace.hpp"
+#include "experiments/transfer.hpp"
 #include "experiments/validate.hpp"
 #include "framework/base/error.hpp"
 #include "framework/config/table_reader.hpp"
@@ -39,6 +40,8 @@ constexpr ExperimentKind kKinds[] = {
     {"learn", "a direction on chosen neurons, learned by making the tasks' targets likelier", key_help<LearnKeys>,
      make_learn},
     {"template", "mean and spread of chosen neurons in successful attempts", key_help<TemplateKeys>, make_template},
+    {"transfer", "another model's neurons, directions and templates, mapped onto this one's neurons",
+     key_help<TransferKeys>, make_transfer},
     {"steer", "steering while decoding: variants and strengths compared, the best judged on other items",
      steer_key_help, make_steer},
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/transfer.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 
@@ -44,6 +45,9 @@ const ExperimentSpec& earlier_experiment(const StudySpec& study, const Experimen
   std::vector<std::string> usable;
   for (const auto& experiment : study.experiments) {
     if (experiment.name == of.name) break;
+    if (const auto source = source_of_product(experiment, name)) {
+      return earlier_experiment(study, experiment, key, *source, kinds);
+    }
     if (std::find(kinds.begin(), kinds.end(), experiment.kind) == kinds.end()) continue;
     if (experiment.name == name) return experiment;
     usable.push_back(experiment.name);

@@ -45,7 +45,9 @@ void visit_common_keys(Visitor& v, std::string& kind, std::string& name) {
   v.optional("name", name, "name of its results and for later experiments; default: the kind");
 }
 
-/// The earlier experiment that the key `key` names: it must exist, come before and be of one of `kinds`.
+/// The earlier experiment that the key `key` names: it must exist, come before and be of one of `kinds`. What a
+/// transfer made of a source (EXPERIMENT/MAP/SOURCE) is named by its rows, and is of its source's kind.
+///   returns  the experiment, or the source
 const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
                                          const std::string& name, const std::vector<std::string>& kinds);
 

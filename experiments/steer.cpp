@@ -6,6 +6,7 @@
 
 #include "experiments/planned_edits.hpp"
 #include "experiments/steer_vectors.hpp"
+#include "experiments/transfer.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
 #include "framework/measure/attempts.hpp"
@@ -26,6 +27,13 @@ struct SteeredRequest {
 
 /// Fails when the experiment, or one that it was made from, has seen the test split.
 void check_split(const StudySpec& study, const ExperimentSpec& spec, const std::string& name) {
+  for (const ExperimentSpec& transfer : study.experiments) {
+    const auto source = source_of_product(transfer, name);
+    if (!source) continue;
+    check_split(study, spec, transfer.name);
+    check_split(study, spec, *source);
+    return;
+  }
   const auto found = std::find_if(study.experiments.begin(), study.experiments.end(),
                                   [&](const ExperimentSpec& experiment) { return experiment.name == name; });
   if (found == study.experiments.end()) return;

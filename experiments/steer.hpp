@@ -30,7 +30,8 @@ struct SteerVariant {
   void visit_keys(Visitor& v) {
     v.required("name", name, "name of the variant in results");
     v.optional("from", from,
-               "the identify, gradient, learn or template experiment that says which neurons and where to");
+               "the identify, gradient, learn or template experiment that says which neurons and where to, or what a "
+               "transfer made of one");
     v.optional("file", file, "instead of `from`: a steering file (neurosweep export); relative to the study file");
     v.optional("top", top, "neurons steered, the most important; 0: all that `from` chose", kNotNegative);
     v.optional("pooled", pooled, "true: the direction found over all tasks; false: each task's own");

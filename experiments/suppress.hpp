@@ -22,7 +22,10 @@ struct SuppressSpec {
   template <class Visitor>
   void visit_keys(Visitor& v) {
     visit_common_keys(v, kind, name);
-    v.required("from", from, "the sweep, identify or minimize experiment whose critical sets are suppressed");
+    v.required(
+        "from", from,
+        "the sweep, identify, race or minimize experiment whose critical sets are suppressed, or what a transfer "
+        "made of one");
     selection.visit_keys(v);
     v.optional("top", top, "neurons of the set that are suppressed together", kPositive);
     v.optional("pooled", pooled, "true: one set, found over all tasks; false: each task's own set");

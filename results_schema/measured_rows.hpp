@@ -9,6 +9,7 @@
 
 #include "results_schema/identify_rows.hpp"
 #include "results_schema/predict_rows.hpp"
+#include "results_schema/transfer_rows.hpp"
 
 namespace neurosweep {
 
@@ -247,6 +248,6 @@ struct UnitFailureRow {
 
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
 using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow,
-                                  PromptActivationRow, ActivationLastRow, TraceGeometryRow>;
+                                  PromptActivationRow, ActivationLastRow, TraceGeometryRow, TransferBlockRow>;
 
 }  // namespace neurosweep

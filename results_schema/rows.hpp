@@ -15,6 +15,7 @@
 #include "results_schema/set_rows.hpp"
 #include "results_schema/steer_rows.hpp"
 #include "results_schema/study_rows.hpp"
+#include "results_schema/transfer_rows.hpp"
 #include "results_schema/validate_rows.hpp"
 
 namespace neurosweep {
@@ -22,7 +23,7 @@ namespace neurosweep {
 /// The rows of every table of every store.
 using AllTables = decltype(std::tuple_cat(std::declval<MeasuredTables>(), std::declval<PlanTables>(),
                                           std::declval<DerivedTables>(), std::declval<SetSearchTables>(),
-                                          std::declval<DirectionTables>(), std::declval<PredictionTables>(), std::declval<ValidationTables>(),
+                                          std::declval<DirectionTables>(), std::declval<PredictionTables>(), std::declval<ValidationTables>(), std::declval<TransferTables>(),
                                           std::declval<IdentificationTables>(), std::declval<SteerTables>(),
                                           std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow,
                                                                   LaunchRow, WorkerRow, MergedShardRow, ShardRow>>()));

@@ -21,6 +21,7 @@ void write_report(std::ostream& out, const Database& db) {
   write_validation(out, db);
   write_predictions(out, db);
   write_methods(out, db);
+  write_transfers(out, db);
   write_steering(out, db);
   write_failures(out, db);
 }

@@ -20,6 +20,7 @@ void write_minimal_sets(std::ostream& out, const Database& db);
 void write_validation(std::ostream& out, const Database& db);
 void write_predictions(std::ostream& out, const Database& db);
 void write_methods(std::ostream& out, const Database& db);
+void write_transfers(std::ostream& out, const Database& db);
 void write_steering(std::ostream& out, const Database& db);
 void write_failures(std::ostream& out, const Database& db);
 

@@ -89,6 +89,12 @@ void UnitRows::add(PromptActivationRow row, NonFinite policy) {
   rows<PromptActivationRow>().push_back(std::move(row));
 }
 
+void UnitRows::add(TransferBlockRow row, NonFinite policy) {
+  row.n_nonfinite = check_block(row, row.block_values, policy);
+  row.seq = static_cast<std::int64_t>(rows<TransferBlockRow>().size());
+  rows<TransferBlockRow>().push_back(std::move(row));
+}
+
 void UnitRows::add(ActivationLastRow row, NonFinite policy) {
   row.seq = seq_of_last_trace<ActivationLastRow>();
   row.n_nonfinite = check_block(row, row.last_values, policy);

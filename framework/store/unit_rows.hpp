@@ -24,6 +24,7 @@ class UnitRows {
   void add(OutcomeRow row);
   void add(ScreenBlockRow row, NonFinite policy = NonFinite::reject);
   void add(PromptActivationRow row, NonFinite policy = NonFinite::reject);
+  void add(TransferBlockRow row, NonFinite policy = NonFinite::reject);
   /// Belong to the trace added last and take its seq.
   void add(ActivationLastRow row, NonFinite policy = NonFinite::reject);
   void add(TraceGeometryRow row);

@@ -1,0 +1,290 @@
+#include "framework/rank/transfer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "framework/base/error.hpp"
+#include "framework/base/log.hpp"
+#include "framework/rank/assignment.hpp"
+#include "framework/rank/critical_set.hpp"
+#include "framework/rank/trace_reader.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+constexpr const char* kSource = "transfer";
+
+/// A neuron of the receiver that a map chose.
+struct MappedNeuron {
+  NeuronId id;
+  double score = 0;
+  double value = 0;  ///< as in DonorNeuron
+  double sd = 0;
+  std::int64_t n = 0;
+  double similarity = 0;
+  std::optional<NeuronId> donor;
+};
+
+using MappedSet = std::vector<MappedNeuron>;
+
+NeuronId id_of(const auto& row) {
+  return {LayerIndex(row.layer), NeuronIndex(row.neuron)};
+}
+
+/// Makes the sets of one map.
+class SetMapper {
+ public:
+  SetMapper(const Database& db, const TransferSpec& spec)
+      : db_(db), spec_(spec), receiver_(read_model(db, spec.receiver)) {
+    donor_moments_ = read_moments(db, spec.experiment, kDonorMoments);
+    receiver_moments_ = read_moments(db, spec.experiment, kReceiverMoments);
+  }
+
+  static MappedSet identity(const DonorSet& set) {
+    MappedSet mapped;
+    for (const auto& [id, score, value, sd, n] : set.neurons) mapped.push_back({id, score, value, sd, n, 1, id});
+    return mapped;
+  }
+
+  MappedSet matching(const DonorSet& set, const std::map<NeuronId, NeuronMatchRow>& matches) const {
+    MappedSet mapped;
+    for (const auto& [id, score, value, sd, n] : set.neurons) {
+      const auto found = matches.find(id);
+      if (found == matches.end()) continue;
+      const NeuronMatchRow& match = found->second;
+      const NeuronId to{LayerIndex(match.receiver_layer), NeuronIndex(match.receiver_neuron)};
+      const double moved =
+          set.form == DonorForm::pull
+              ? moments_of(receiver_moments_, to).first + match.slope * (value - moments_of(donor_moments_, id).first)
+              : match.slope * value;
+      mapped.push_back({to, score, moved, std::abs(match.slope) * sd, n, match.held_out, id});
+    }
+    return mapped;
+  }
+
+  /// What a residual map made of a set.
+  MappedSet residual(const DonorSet& set, const std::string& map) const {
+    return set.form == DonorForm::bare ? by_cosine(set, map) : by_pursuit(set, map);
+  }
+
+ private:
+  using Moments = std::map<LayerIndex, LayerMoments>;
+
+  static std::pair<double, double> moments_of(const Moments& moments, const NeuronId& id) {
+    const LayerMoments& layer = moments.at(id.layer);
+    const auto i = static_cast<std::size_t>(to_int(id.neuron));
+    return {layer.means[i], layer.sds[i]};
+  }
+
+  void for_each_block(const DonorSet& set, const char* quantity, const std::string& map,
+                      const std::function<void(const TransferBlockRow&)>& visit) const {
+    for_each_transfer_block(db_, spec_.experiment, quantity, [&](const TransferBlockRow& row) {
+      if (row.map == map && row.source == set.source && row.task == set.task) visit(row);
+    });
+  }
+
+  MappedSet by_cosine(const DonorSet& set, const std::string& map) const {
+    std::map<NeuronId, std::int64_t> places;
+    for (const DonorNeuron& neuron : set.neurons) places.emplace(neuron.id, std::ssize(places));
+    std::vector<MatchEdge> edges;
+    std::map<std::pair<std::int64_t, std::int64_t>, double> cosines;
+    for_each_block(set, kCosines, map, [&](const TransferBlockRow& row) {
+      for (std::size_t i = 0; i + 3 < row.block_values.size(); i += 4) {
+        const float* value = &row.block_values[i];
+        const NeuronId from{LayerIndex(static_cast<int>(value[0])), NeuronIndex(static_cast<int>(value[1]))};
+        const std::int64_t to =
+            row.receiver_layer * receiver_.n_neurons_per_layer + static_cast<std::int64_t>(value[2]);
+        edges.push_back({places.at(from), to, std::abs(static_cast<double>(value[3]))});
+        cosines[{places.at(from), to}] = value[3];
+      }
+    });
+    const auto partners =
+        best_matching(edges, std::ssize(set.neurons), receiver_.n_layers * receiver_.n_neurons_per_layer);
+    MappedSet mapped;
+    for (std::size_t i = 0; i < partners.size(); ++i) {
+      if (partners[i] < 0) continue;
+      const DonorNeuron& neuron = set.neurons[i];
+      mapped.push_back({neuron_at(partners[i], receiver_.n_neurons_per_layer), neuron.score, 0, 0, 0,
+                        cosines.at({static_cast<std::int64_t>(i), partners[i]}), neuron.id});
+    }
+    return mapped;
+  }
+
+  MappedSet by_pursuit(const DonorSet& set, const std::string& map) const {
+    MappedSet mapped;
+    for_each_block(set, kMappedPush, map, [&](const TransferBlockRow& row) {
+      const double cosine = row.block_values.front();
+      for (std::size_t i = 1; i + 2 < row.block_values.size(); i += 3) {
+        const float* value = &row.block_values[i];
+        const NeuronId id{LayerIndex(row.receiver_layer), NeuronIndex(static_cast<int>(value[0]))};
+        const auto [mean, sd] = moments_of(receiver_moments_, id);
+        const bool pull = set.form == DonorForm::pull;
+        mapped.push_back({id, value[2], pull ? mean + value[1] : value[1], pull ? sd : 0,
+                          pull ? set.neurons.front().n : 0, cosine, std::nullopt});
+      }
+    });
+    std::ranges::stable_sort(mapped, std::greater{}, &MappedNeuron::score);
+    return mapped;
+  }
+
+  const Database& db_;
+  const TransferSpec& spec_;
+  ModelRow receiver_;
+  Moments donor_moments_, receiver_moments_;
+};
+
+double norm_of(const MappedSet& set) {
+  double squares = 0;
+  for (const MappedNeuron& neuron : set) squares += neuron.value * neuron.value;
+  return std::sqrt(squares);
+}
+
+void scale_to(MappedSet& set, double norm) {
+  const double own = norm_of(set);
+  if (own == 0) return;
+  for (MappedNeuron& neuron : set) neuron.value *= norm / own;
+}
+
+/// The rows of one product.
+struct ProductRows {
+  std::vector<CriticalSetRow> sets;
+  std::vector<DirectionRow> directions;
+  std::vector<SuccessTemplateRow> templates;
+};
+
+void add_product(ProductRows& rows, std::vector<TransferredNeuronRow>& provenance, const TransferSpec& spec,
+                 const std::string& map, const DonorSet& set, const MappedSet& mapped) {
+  const std::string product = transfer_product(spec.experiment, map, set.source);
+  std::int64_t rank_no = 0;
+  for (const MappedNeuron& neuron : mapped) {
+    const std::int64_t layer = to_int(neuron.id.layer), index = to_int(neuron.id.neuron);
+    rows.sets.push_back({product, spec.receiver, set.task, ++rank_no, layer, index, neuron.score, kSource});
+    if (set.form == DonorForm::push) {
+      rows.directions.push_back({product, spec.receiver, set.task, layer, index, neuron.value, kSource});
+    } else if (set.form == DonorForm::pull) {
+      rows.templates.push_back({product, spec.receiver, set.task, layer, index, std::max<std::int64_t>(1, neuron.n),
+                                neuron.value, neuron.sd});
+    }
+    const bool bare = set.form == DonorForm::bare;
+    const auto donor_part = [&](auto part) -> std::optional<std::int64_t> {
+      return neuron.donor ? std::optional<std::int64_t>(to_int((*neuron.donor).*part)) : std::nullopt;
+    };
+    provenance.push_back({spec.experiment, map, set.source, set.task, layer, index, spec.donor, spec.receiver, rank_no,
+                          bare ? std::nullopt : std::optional(neuron.value), neuron.similarity,
+                          donor_part(&NeuronId::layer), donor_part(&NeuronId::neuron)});
+  }
+}
+
+std::vector<TransferMapRow> read_residual_quality(const Database& db, const TransferSpec& spec) {
+  std::vector<TransferMapRow> rows;
+  for_each_transfer_block(db, spec.experiment, kMapFit, [&](const TransferBlockRow& row) {
+    rows.push_back({spec.experiment, row.map, row.donor_layer, row.receiver_layer, spec.donor, spec.receiver,
+                    row.n_samples, row.n_held_out, std::nullopt, "r2", row.block_values.at(0), row.block_values.at(1)});
+  });
+  return rows;
+}
+
+/// A set's neurons, or those of them that its direction or template names.
+DonorSet donor_set(const Database& db, const TransferSpec& spec, const CriticalSet& set) {
+  DonorSet donor{set.experiment, set.task, DonorForm::bare, {}};
+  constexpr const char* kOfTask = "WHERE experiment = ? AND model = ? AND task = ?";
+  const std::vector<SqlValue> key = {set.experiment, set.model, set.task};
+  std::map<NeuronId, DonorNeuron> values;
+  db.for_each<DirectionRow>(kOfTask, key, [&](DirectionRow&& row) {
+    donor.form = DonorForm::push;
+    values[id_of(row)] = {id_of(row), 0, row.value, 0, 0};
+  });
+  if (values.empty()) {
+    db.for_each<SuccessTemplateRow>(kOfTask, key, [&](SuccessTemplateRow&& row) {
+      donor.form = DonorForm::pull;
+      values[id_of(row)] = {id_of(row), 0, row.mean, row.sd, row.n};
+    });
+  }
+  for (const CriticalNeuron& neuron : set.neurons) {
+    if (spec.top > 0 && std::ssize(donor.neurons) == spec.top) break;
+    const auto found = values.find(neuron.id);
+    if (donor.form != DonorForm::bare && found == values.end()) continue;
+    donor.neurons.push_back(found == values.end() ? DonorNeuron{neuron.id} : found->second);
+    donor.neurons.back().score = neuron.effect;
+  }
+  return donor;
+}
+
+}  // namespace
+
+std::string_view form_name(DonorForm form) {
+  return form == DonorForm::bare ? "bare" : form == DonorForm::push ? "push" : "pull";
+}
+
+std::string transfer_product(const std::string& experiment, const std::string& map, const std::string& source) {
+  return fmt::format("{}/{}/{}", experiment, map, source);
+}
+
+std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& spec) {
+  std::vector<DonorSet> sets;
+  for (const std::string& source : spec.sources) {
+    const std::size_t before = sets.size();
+    for (const CriticalSet& set : read_critical_sets(db, source)) {
+      const bool wanted = set.task == kAllTasks || std::ranges::find(spec.tasks, set.task) != spec.tasks.end();
+      if (set.model == spec.donor && wanted) sets.push_back(donor_set(db, spec, set));
+    }
+    if (sets.size() == before) {
+      log_warning("{}: '{}' found no neuron on the donor '{}': nothing of it is transferred", spec.experiment, source,
+                  spec.donor);
+    }
+  }
+  if (sets.empty()) {
+    throw input_error("transfer '{}': no source found a neuron on the donor '{}' ({}): nothing to transfer",
+                      spec.experiment, spec.donor, fmt::join(spec.sources, ", "));
+  }
+  return sets;
+}
+
+void reduce_transfer(Database& db, const TransferSpec& spec) {
+  const auto similarity = read_layer_similarity(db, spec);
+  const auto sets = read_donor_sets(db, spec);
+  auto quality = read_residual_quality(db, spec);
+  std::vector<NeuronMatchRow> kept_matches;
+  std::vector<TransferredNeuronRow> provenance;
+  std::map<std::string, ProductRows> products;
+  std::map<std::tuple<std::string, std::string, std::string>, double> norms;
+  const SetMapper mapper(db, spec);
+  for (const std::string& map : spec.maps) {
+    std::map<NeuronId, NeuronMatchRow> matches;
+    const bool is_matching = map == kMatchingMap || map == shuffled_map(kMatchingMap);
+    if (is_matching) {
+      const auto rows = match_neurons(db, spec, map, quality);
+      for (const NeuronMatchRow& row : rows) {
+        matches.emplace(NeuronId{LayerIndex(row.donor_layer), NeuronIndex(row.donor_neuron)}, row);
+      }
+      if (!is_shuffled(map)) kept_matches = rows;
+    }
+    for (const DonorSet& set : sets) {
+      MappedSet mapped = map == kIdentityMap ? SetMapper::identity(set)
+                         : is_matching       ? mapper.matching(set, matches)
+                                             : mapper.residual(set, map);
+      norms[{map, set.source, set.task}] = norm_of(mapped);
+      for (const std::string& real : spec.maps) {
+        if (set.form == DonorForm::push && map == shuffled_map(real)) {
+          scale_to(mapped, norms.at({real, set.source, set.task}));
+        }
+      }
+      add_product(products[transfer_product(spec.experiment, map, set.source)], provenance, spec, map, set, mapped);
+      log_info("{}: {} neurons of '{}' on '{}', task '{}', by {}: {} on '{}'", spec.experiment, set.neurons.size(),
+               set.source, spec.donor, set.task, map, mapped.size(), spec.receiver);
+    }
+  }
+  replace_derived(db, spec.experiment, similarity);
+  replace_derived(db, spec.experiment, quality);
+  replace_derived(db, spec.experiment, kept_matches);
+  replace_derived(db, spec.experiment, provenance);
+  for (const auto& [name, rows] : products) {
+    replace_derived(db, name, rows.sets);
+    replace_derived(db, name, rows.directions);
+    replace_derived(db, name, rows.templates);
+  }
+}
+
+}  // namespace neurosweep

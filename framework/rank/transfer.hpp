@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/base/ids.hpp"
+#include "framework/rank/transfer_blocks.hpp"
+
+namespace neurosweep {
+
+/// What a source says of its neurons.
+enum class DonorForm { bare, push, pull };
+
+std::string_view form_name(DonorForm form);
+
+/// A neuron that a source chose on the donor.
+struct DonorNeuron {
+  NeuronId id;
+  double score = 0;
+  double value = 0;    ///< push: activation to add; pull: to move towards
+  double sd = 0;       ///< pull: between successful attempts
+  std::int64_t n = 0;  ///< pull: successful attempts
+};
+
+/// What a source chose on the donor for a task.
+struct DonorSet {
+  std::string source;
+  std::string task;  ///< or kAllTasks
+  DonorForm form = DonorForm::bare;
+  std::vector<DonorNeuron> neurons;  ///< most important first
+};
+
+/// The sets of all sources, with the directions or templates that go with them, in the order of the sources. A source
+/// without one is warned of.
+///   throws  Error{input} when no source found anything on the donor
+std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& spec);
+
+/// Experiment under which what a map made of a source is stored: EXPERIMENT/MAP/SOURCE.
+std::string transfer_product(const std::string& experiment, const std::string& map, const std::string& source);
+
+/// Writes layer_similarity, transfer_map, neuron_match and transferred_neuron of a transfer from its measured blocks,
+/// and critical_set, direction and success_template of every product. The pushes of a shuffled map get the norm of
+/// those of the map itself.
+void reduce_transfer(Database& db, const TransferSpec& spec);
+
+}  // namespace neurosweep

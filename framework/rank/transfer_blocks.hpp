@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "framework/base/ids.hpp"
+#include "framework/store/database.hpp"
+
+namespace neurosweep {
+
+// What transfer_block rows hold: results_schema/README.md.
+inline constexpr const char* kHsicQuantity = "hsic";
+inline constexpr const char* kDonorMoments = "donor moments";
+inline constexpr const char* kReceiverMoments = "receiver moments";
+inline constexpr const char* kCandidates = "candidates";
+inline constexpr const char* kMapFit = "fit";
+inline constexpr const char* kMappedPush = "push";
+inline constexpr const char* kCosines = "cosines";
+
+inline constexpr const char* kIdentityMap = "identity";
+inline constexpr const char* kMatchingMap = "matching";
+inline constexpr const char* kRidgeMap = "ridge";
+inline constexpr const char* kProcrustesMap = "procrustes";
+
+/// The control of a map: the same, fitted on samples whose pairing was dealt anew.
+std::string shuffled_map(const std::string& map);
+bool is_shuffled(const std::string& map);
+
+/// A transfer: what is asked, in the words of its derived rows.
+struct TransferSpec {
+  std::string experiment;
+  std::string donor;
+  std::string receiver;
+  std::vector<std::string> sources;
+  std::vector<std::string> tasks;
+  std::vector<std::string> maps;  ///< with the shuffled ones
+  std::int64_t top = 50;          ///< neurons of each set that are mapped
+};
+
+/// CKA of every donor layer with every receiver layer; each donor layer is paired with the one most like it.
+///   returns  by donor layer, then receiver layer
+///   throws   Error{input} when no batch was measured
+std::vector<LayerSimilarityRow> read_layer_similarity(const Database& db, const TransferSpec& spec);
+
+/// Mean and standard deviation of every neuron of the layers that were measured.
+struct LayerMoments {
+  std::vector<float> means;
+  std::vector<float> sds;
+};
+std::map<LayerIndex, LayerMoments> read_moments(const Database& db, const std::string& experiment,
+                                                const std::string& quantity);
+
+/// The one-to-one matching of largest total absolute correlation among the candidates that were measured, over all
+/// pairs of layers together.
+///   map      kMatchingMap or its control
+///   quality  gets a row for each pair of layers with a match
+std::vector<NeuronMatchRow> match_neurons(const Database& db, const TransferSpec& spec, const std::string& map,
+                                          std::vector<TransferMapRow>& quality);
+
+/// Calls visit for the blocks of a quantity, in store order.
+void for_each_transfer_block(const Database& db, const std::string& experiment, const std::string& quantity,
+                             const std::function<void(const TransferBlockRow&)>& visit);
+
+}  // namespace neurosweep
