@@ -6,10 +6,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "results_schema/constrain_rows.hpp"
 #include "results_schema/derived_rows.hpp"
 #include "results_schema/direction_rows.hpp"
 #include "results_schema/identify_rows.hpp"
 #include "results_schema/measured_rows.hpp"
+#include "results_schema/monitor_rows.hpp"
 #include "results_schema/plan_rows.hpp"
 #include "results_schema/predict_rows.hpp"
 #include "results_schema/set_rows.hpp"
@@ -24,6 +26,7 @@ using AllTables = decltype(std::tuple_cat(std::declval<MeasuredTables>(), std::d
                                           std::declval<DerivedTables>(), std::declval<SetSearchTables>(),
                                           std::declval<DirectionTables>(), std::declval<PredictionTables>(), std::declval<ValidationTables>(),
                                           std::declval<IdentificationTables>(), std::declval<SteerTables>(),
+                                          std::declval<MonitorTables>(), std::declval<ConstraintTables>(),
                                           std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow,
                                                                   LaunchRow, WorkerRow, MergedShardRow, ShardRow>>()));
 

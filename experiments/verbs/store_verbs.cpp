@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "experiments/verbs/policy_verb.hpp"
 #include "experiments/verbs/submit_verb.hpp"
 #include "experiments/verbs/verb.hpp"
 #include "experiments/verbs/watch_verbs.hpp"
@@ -9,6 +10,7 @@
 #include "framework/config/json.hpp"
 #include "framework/rank/neuron_effects.hpp"
 #include "framework/report/report.hpp"
+#include "framework/steer/monitor_file.hpp"
 #include "framework/steer/steering_file.hpp"
 #include "framework/store/merge.hpp"
 #include "framework/store/query_format.hpp"
@@ -137,16 +139,35 @@ int run_report(const std::vector<std::string>& words) {
   return exit_status::kComplete;
 }
 
+/// Whether an experiment of the store fitted monitors.
+bool is_monitor(const Database& db, const std::string& experiment) {
+  return !db.select<RoundRow>("WHERE experiment = ? AND kind = 'monitor'", {experiment}).empty();
+}
+
+void export_monitor(const Database& db, const std::string& experiment, const std::string& model,
+                    const std::string& out) {
+  const MonitorFile file = make_monitor_file(db, experiment, model);
+  if (out.empty()) {
+    std::cout << monitor_text(file);
+    return;
+  }
+  write_text_file(out, monitor_text(file));
+  std::cout << fmt::format("{}: monitor of {} neurons, every {} tokens ('{}')\n", out, file.neurons.size(), file.every,
+                           experiment);
+}
+
 int run_export(const std::vector<std::string>& words) {
   std::string dir, experiment, model, task = kAllTasks, out;
   std::int64_t top = 0;
   CommandLine line(
       "export DIR --experiment NAME --model NAME [options]",
       "A direction or success template as a file that others can steer by: neurons, values, the checkpoint that\n"
-      "they belong to and where they come from. Read by `generate --steer` and by steer variants (file = ...).",
-      "  neurosweep export study-ablation --experiment learned-200 --model small --out steer.json");
+      "they belong to and where they come from. Read by `generate --steer` and by steer variants (file = ...). Of a\n"
+      "monitor experiment: the fitted monitor, read by `monitor`.",
+      "  neurosweep export study-ablation --experiment learned-200 --model small --out steer.json\n"
+      "  neurosweep export study-monitor --experiment monitor --model small --out monitor.json");
   line.positional("DIR", dir, "result folder");
-  line.option("experiment", experiment, "the identify, gradient, learn or template experiment");
+  line.option("experiment", experiment, "the identify, gradient, learn, template or monitor experiment");
   line.option("model", model, "model of the study");
   line.option("task", task, "whose pattern; '*', the default, is over all tasks");
   line.option("top", top, "most important neurons; 0, the default: all");
@@ -155,6 +176,10 @@ int run_export(const std::vector<std::string>& words) {
   if (experiment.empty() || model.empty()) throw input_error("export needs --experiment and --model");
   if (top < 0) throw input_error("--top must not be negative, found {}", top);
   const auto db = Database::open_results(dir, Database::Access::read);
+  if (is_monitor(db, experiment)) {
+    export_monitor(db, experiment, model, out);
+    return exit_status::kComplete;
+  }
   const SteeringFile file = make_steering_file(db, experiment, model, task, top);
   if (out.empty()) {
     std::cout << steering_text(file);
@@ -207,6 +232,7 @@ constexpr Verb kVerbs[] = {
     {"query", "ask the result database", run_query_verb},
     {"report", "findings as a Markdown document", run_report},
     {"export", "a direction or template as a steering file", run_export},
+    {"policy", "measured envelopes as a policy file", run_policy},
     {"status", "how far a study is, and what failed", run_status},
     {"timeline", "which rank worked on what when, as a Chrome trace", run_timeline},
     {"verify", "check a store and print its content hash", run_verify},

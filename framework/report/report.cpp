@@ -22,6 +22,8 @@ void write_report(std::ostream& out, const Database& db) {
   write_predictions(out, db);
   write_methods(out, db);
   write_steering(out, db);
+  write_monitors(out, db);
+  write_constraints(out, db);
   write_failures(out, db);
 }
 
