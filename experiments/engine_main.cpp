@@ -8,11 +8,17 @@ namespace neurosweep {
 namespace {
 
 constexpr Verb kVerbs[] = {
-    {"run", "run a study, or what is left of it", run_run}, {"plan", "what a study will do and cost", run_plan},
-    {"keys", "list the keys of a study file", run_keys},    {"score", "log-probabilities of given tokens", run_score},
-    {"generate", "continue prompts", run_generate},         {"tokenize", "texts to token ids and back", run_tokenize},
-    {"sweep", "one sweep job on one model", run_sweep},     {"edit", "write an edited checkpoint", run_edit},
-    {"diff", "compare two checkpoints", run_diff},          {"export", "a direction as a file", run_export},
+    {"run", "run a study, or what is left of it", run_run},
+    {"plan", "what a study will do and cost", run_plan},
+    {"keys", "list the keys of a study file", run_keys},
+    {"score", "log-probabilities of given tokens", run_score},
+    {"generate", "continue prompts", run_generate},
+    {"monitor", "continue prompts and tell the risk of a wrong answer", run_monitor},
+    {"tokenize", "texts to token ids and back", run_tokenize},
+    {"sweep", "one sweep job on one model", run_sweep},
+    {"export", "a direction, template or monitor as a file", run_export},
+    {"edit", "write an edited checkpoint", run_edit},
+    {"diff", "compare two checkpoints", run_diff},
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ constexpr std::pair<const char*, const char*> kEngineVerbs[] = {
     {"keys", "list every key of a study file"},
     {"sweep", "run one sweep job on one model, without a study"},
     {"generate", "continue prompts with a model"},
+    {"monitor", "continue prompts and tell the risk of a wrong answer along each reply"},
     {"score", "log-probabilities of given tokens"},
     {"tokenize", "texts to token ids and back"},
     {"export", "a direction or template as a file to steer by, here or elsewhere"},

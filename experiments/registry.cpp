@@ -1,9 +1,12 @@
 #include "experiments/compare.hpp"
+#include "experiments/constrain.hpp"
+#include "experiments/envelope.hpp"
 #include "experiments/experiment.hpp"
 #include "experiments/gradient.hpp"
 #include "experiments/identify.hpp"
 #include "experiments/learn.hpp"
 #include "experiments/minimize.hpp"
+#include "experiments/monitor.hpp"
 #include "experiments/predict.hpp"
 #include "experiments/race.hpp"
 #include "experiments/steer.hpp"
@@ -31,6 +34,8 @@ constexpr ExperimentKind kKinds[] = {
      make_minimize},
     {"predict", "how likely a prompt is to fail, said from its activations before decoding", key_help<PredictSpec>,
      make_predict},
+    {"monitor", "early warning: the risk of a wrong answer along each reply, from neurons and confidence",
+     key_help<MonitorSpec>, make_monitor},
     {"validate", "every critical set on every task: general or specific to one", key_help<ValidateSpec>, make_validate},
     {"suppress", "joint suppression of critical sets on held-out items", key_help<SuppressSpec>, make_suppress},
     {"compare", "ways to find neurons side by side: overlap, agreement with exact effects, stability",
@@ -44,6 +49,10 @@ constexpr ExperimentKind kKinds[] = {
      key_help<TransferKeys>, make_transfer},
     {"steer", "steering while decoding: variants and strengths compared, the best judged on other items",
      steer_key_help, make_steer},
+    {"envelope", "between which activations chosen neurons stay in successful replies", key_help<EnvelopeKeys>,
+     make_envelope},
+    {"constrain", "what a safety policy does to answers, with and without steering", key_help<ConstrainKeys>,
+     make_constrain},
 };
 
 const ExperimentKind& find_kind(const ExperimentSpec& spec) {

@@ -57,4 +57,31 @@ const ExperimentSpec& earlier_experiment(const StudySpec& study, const Experimen
                     usable.empty() ? "there is none" : fmt::format("there are: {}", fmt::join(usable, ", ")));
 }
 
+void check_unseen(const StudySpec& study, const ExperimentSpec& of, const std::string& name, const char* use) {
+  for (const ExperimentSpec& transfer : study.experiments) {
+    const auto source = source_of_product(transfer, name);
+    if (!source) continue;
+    check_unseen(study, of, transfer.name, use);
+    check_unseen(study, of, *source, use);
+    return;
+  }
+  const auto found = std::find_if(study.experiments.begin(), study.experiments.end(),
+                                  [&](const ExperimentSpec& experiment) { return experiment.name == name; });
+  if (found == study.experiments.end()) return;
+  if (const ConfigNode* split = found->table.find("split")) {
+    const auto* text = std::get_if<std::string>(&split->value);
+    if (text != nullptr && (*text == "test" || *text == "all")) {
+      throw input_error(
+          "{}: experiment '{}' {} '{}', which uses split = \"{}\": what judges it must not have chosen it: use "
+          "identify",
+          to_text(split->place), of.name, use, name, *text);
+    }
+  }
+  for (const char* key : {"from", "neurons", "candidates"}) {
+    const ConfigNode* source = found->table.find(key);
+    if (source == nullptr) continue;
+    if (const auto* text = std::get_if<std::string>(&source->value)) check_unseen(study, of, *text, use);
+  }
+}
+
 }  // namespace neurosweep

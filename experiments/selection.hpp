@@ -51,4 +51,9 @@ void visit_common_keys(Visitor& v, std::string& kind, std::string& name) {
 const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
                                          const std::string& name, const std::vector<std::string>& kinds);
 
+/// Fails when an experiment, or one that it was made from, has seen the test split, which judges `of`.
+///   use     what `of` does with it, such as "steers by"
+///   throws  Error{input}
+void check_unseen(const StudySpec& study, const ExperimentSpec& of, const std::string& name, const char* use);
+
 }  // namespace neurosweep

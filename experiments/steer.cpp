@@ -25,34 +25,6 @@ struct SteeredRequest {
   double share = 1;      ///< of the arm's strength; 0: the item is left alone
 };
 
-/// Fails when the experiment, or one that it was made from, has seen the test split.
-void check_split(const StudySpec& study, const ExperimentSpec& spec, const std::string& name) {
-  for (const ExperimentSpec& transfer : study.experiments) {
-    const auto source = source_of_product(transfer, name);
-    if (!source) continue;
-    check_split(study, spec, transfer.name);
-    check_split(study, spec, *source);
-    return;
-  }
-  const auto found = std::find_if(study.experiments.begin(), study.experiments.end(),
-                                  [&](const ExperimentSpec& experiment) { return experiment.name == name; });
-  if (found == study.experiments.end()) return;
-  if (const ConfigNode* split = found->table.find("split")) {
-    const auto* text = std::get_if<std::string>(&split->value);
-    if (text != nullptr && (*text == "test" || *text == "all")) {
-      throw input_error(
-          "{}: experiment '{}' steers by '{}', which uses split = \"{}\": what judges steering must not "
-          "have chosen it: use identify",
-          to_text(split->place), spec.name, name, *text);
-    }
-  }
-  for (const char* key : {"from", "neurons", "candidates"}) {
-    const ConfigNode* source = found->table.find(key);
-    if (source == nullptr) continue;
-    if (const auto* text = std::get_if<std::string>(&source->value)) check_split(study, spec, *text);
-  }
-}
-
 class SteerExperiment final : public Experiment {
  public:
   SteerExperiment(const ExperimentSpec& spec, const StudySpec& study) {
@@ -131,7 +103,7 @@ class SteerExperiment final : public Experiment {
   /// Reads a variant's file, or checks the experiment it steers by; says whether it pulls.
   static bool pulls(const ExperimentSpec& spec, const StudySpec& study, DeclaredVariant& variant) {
     if (variant.keys.file.empty()) {
-      check_split(study, spec, variant.keys.from);
+      check_unseen(study, spec, variant.keys.from, "steers by");
       return earlier_experiment(study, spec, "from", variant.keys.from, {"identify", "gradient", "learn", "template"})
                  .kind == "template";
     }

@@ -7,7 +7,9 @@
 #include <tuple>
 #include <vector>
 
+#include "results_schema/constrain_rows.hpp"
 #include "results_schema/identify_rows.hpp"
+#include "results_schema/monitor_rows.hpp"
 #include "results_schema/predict_rows.hpp"
 #include "results_schema/transfer_rows.hpp"
 
@@ -248,6 +250,7 @@ struct UnitFailureRow {
 
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
 using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow,
-                                  PromptActivationRow, ActivationLastRow, TraceGeometryRow, TransferBlockRow>;
+                                  PromptActivationRow, ActivationLastRow, TraceGeometryRow, TransferBlockRow,
+                                  MonitorReadingRow, ActivationRangeRow, EnforcementRow>;
 
 }  // namespace neurosweep

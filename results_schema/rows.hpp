@@ -6,10 +6,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "results_schema/constrain_rows.hpp"
 #include "results_schema/derived_rows.hpp"
 #include "results_schema/direction_rows.hpp"
 #include "results_schema/identify_rows.hpp"
 #include "results_schema/measured_rows.hpp"
+#include "results_schema/monitor_rows.hpp"
 #include "results_schema/plan_rows.hpp"
 #include "results_schema/predict_rows.hpp"
 #include "results_schema/set_rows.hpp"
@@ -21,12 +23,13 @@
 namespace neurosweep {
 
 /// The rows of every table of every store.
-using AllTables = decltype(std::tuple_cat(std::declval<MeasuredTables>(), std::declval<PlanTables>(),
-                                          std::declval<DerivedTables>(), std::declval<SetSearchTables>(),
-                                          std::declval<DirectionTables>(), std::declval<PredictionTables>(), std::declval<ValidationTables>(), std::declval<TransferTables>(),
-                                          std::declval<IdentificationTables>(), std::declval<SteerTables>(),
-                                          std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow,
-                                                                  LaunchRow, WorkerRow, MergedShardRow, ShardRow>>()));
+using AllTables = decltype(std::tuple_cat(
+    std::declval<MeasuredTables>(), std::declval<PlanTables>(), std::declval<DerivedTables>(),
+    std::declval<SetSearchTables>(), std::declval<DirectionTables>(), std::declval<PredictionTables>(),
+    std::declval<ValidationTables>(), std::declval<TransferTables>(), std::declval<IdentificationTables>(),
+    std::declval<SteerTables>(), std::declval<MonitorTables>(), std::declval<ConstraintTables>(),
+    std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow, LaunchRow, WorkerRow, MergedShardRow,
+                            ShardRow>>()));
 
 /// Calls visit.template operator()<Row>() for each row type of a tuple, in order.
 template <class Tables, class Visit>

@@ -9,6 +9,7 @@
 #include "framework/model/weights.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/steer/direction_export.hpp"
+#include "framework/steer/monitor_file.hpp"
 
 namespace neurosweep {
 
@@ -21,7 +22,8 @@ struct ExportOptions {
 
   void add_to(CommandLine& line) {
     line.positional("SOURCE", source, "result folder, or a steering file");
-    line.option("experiment", experiment, "of a result folder: the identify, gradient, learn or template experiment");
+    line.option("experiment", experiment,
+                "of a result folder: the identify, gradient, learn, template or monitor experiment");
     line.option("model", model, "model of the study");
     line.option("task", task, "whose pattern; '*', the default, is over all tasks");
     line.option("top", top, "most important neurons; 0, the default: all");
@@ -56,6 +58,27 @@ int write_steering(const ExportOptions& options, const SteeringFile& file) {
   write_text_file(options.out, steering_text(file));
   std::cout << fmt::format("{}: {} of {} neurons, by {} ('{}')\n", options.out, form_name(file.pattern.form),
                            file.pattern.neurons.size(), file.pattern.source, file.experiment);
+  return exit_status::kComplete;
+}
+
+/// Whether SOURCE is a store whose experiment fitted monitors.
+bool names_monitor(const ExportOptions& options) {
+  if (!std::filesystem::is_directory(options.source)) return false;
+  const auto db = Database::open_results(options.source, Database::Access::read);
+  return !db.select<RoundRow>("WHERE experiment = ? AND kind = 'monitor'", {options.experiment}).empty();
+}
+
+int write_monitor(const ExportOptions& options) {
+  if (options.format != "neurosweep") throw input_error("--format {} is for directions", options.format);
+  const auto db = Database::open_results(options.source, Database::Access::read);
+  const MonitorFile file = make_monitor_file(db, options.experiment, options.model);
+  if (options.out.empty()) {
+    std::cout << monitor_text(file);
+    return exit_status::kComplete;
+  }
+  write_text_file(options.out, monitor_text(file));
+  std::cout << fmt::format("{}: monitor of {} neurons, every {} tokens ('{}')\n", options.out, file.neurons.size(),
+                           file.every, options.experiment);
   return exit_status::kComplete;
 }
 
@@ -100,11 +123,13 @@ int run_export(const std::vector<std::string>& words) {
       "another\n"
       "scope is not in them (EasySteer can do scope 'generated': prompt_positions=[-1], generation=\"all\"); a pull "
       "towards\n"
-      "a template is no constant and is refused.",
+      "a template is no constant and is refused. Of a monitor experiment: the fitted monitor, read by `monitor`.",
       "  neurosweep export study-ablation --experiment learned-200 --model small --out steer.json\n"
+      "  neurosweep export study-monitor --experiment monitor --model small --out monitor.json\n"
       "  neurosweep export steer.json --format gguf --checkpoint experiments/models/reasoner-small --out steer.gguf");
   options.add_to(line);
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
+  if (names_monitor(options)) return write_monitor(options);
   const SteeringFile file = options.read();
   if (options.format == "neurosweep") return write_steering(options, file);
   const ExportFormat format = export_format(options.format);

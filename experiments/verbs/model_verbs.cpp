@@ -3,41 +3,20 @@
 #include <iostream>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
-#include "experiments/catalog.hpp"
 #include "experiments/steer_vectors.hpp"
 #include "experiments/verbs/json_lines.hpp"
+#include "experiments/verbs/model_options.hpp"
 #include "framework/base/error.hpp"
-#include "framework/base/hash.hpp"
-#include "framework/config/cli.hpp"
+#include "framework/intervene/constraints.hpp"
 #include "framework/model/batch.hpp"
-#include "framework/model/generate.hpp"
 #include "framework/model/weights.hpp"
+#include "framework/steer/policy_file.hpp"
 
 namespace neurosweep {
 
 namespace {
-
-/// What every verb on one model takes.
-struct ModelOptions {
-  std::string model;
-  std::string dtype = "float32";
-  std::int64_t threads = 1;
-
-  void add_to(CommandLine& line) {
-    line.option("model", model, "checkpoint folder (config.json, model.safetensors, tokenizer.json)");
-    line.option("dtype", dtype, "float32 (default), bfloat16 or float16");
-    line.option("threads", threads, "compute threads (default 1)");
-  }
-  Decoder load() const {
-    if (model.empty()) throw input_error("--model DIR is missing");
-    if (threads < 1) throw input_error("--threads must be at least 1, found {}", threads);
-    at::set_num_threads(static_cast<int>(threads));
-    return load_decoder(model, {parse_dtype(dtype, {"--dtype", 0, 0}), at::kCPU});
-  }
-};
 
 /// How `generate` steers.
 struct SteerOptions {
@@ -54,8 +33,9 @@ struct SteerOptions {
     line.option("doubt", doubt, "strength follows the model's doubt: entropy or margin (default: it does not)");
     line.option("full-doubt", full_doubt, "doubt from which on the whole strength acts (default 1)");
   }
-  /// Steering of sequences 0 .. n - 1, or none without a file.
-  std::optional<Steering> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n) const {
+  /// Steering of sequences 0 .. n - 1, or none without a file; adds the neurons that it acts on.
+  std::optional<Steering> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n,
+                               std::vector<NeuronId>& touched) const {
     const bool defaults = strength == 1 && scope == "generated" && doubt.empty() && cap == 0 && steps == 0;
     if (file.empty() && !defaults)
       throw input_error("--strength, --scope, --steps, --cap and --doubt need --steer FILE");
@@ -63,12 +43,47 @@ struct SteerOptions {
     const SteeringFile steering = read_steering_file(file);
     check_steering_model(steering, file, model.model, hash_checkpoint(model.model));
     const auto vector = std::make_shared<SteeringVector>(steering_vector(steering.pattern));
+    for (const SteeredNeuron& neuron : *vector) touched.push_back(neuron.id);
     const SteerPolicy policy{strength, steer_scope(scope), steps, cap, doubt_kind(doubt), full_doubt};
     std::vector<SteerOrder> orders;
     for (std::size_t i = 0; i < n; ++i) orders.push_back({static_cast<std::int64_t>(i), vector, policy});
     return Steering(orders, arch);
   }
 };
+
+/// The policy that `generate` keeps to.
+struct PolicyOptions {
+  std::string file;
+
+  void add_to(CommandLine& line) {
+    line.option("policy", file, "policy file (neurosweep policy) that every line keeps to; adds \"enforced\"");
+  }
+  /// Constraints of sequences 0 .. n - 1 around what acts on them, or none without a file.
+  std::optional<Constraints> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n,
+                                  Guarded guarded) const {
+    if (file.empty()) return std::nullopt;
+    const PolicyFile read = read_policy_file(file);
+    check_policy_model(read, file, model.model, hash_checkpoint(model.model));
+    const auto policy = std::make_shared<const Policy>(read.policy);
+    std::vector<PolicyOrder> orders;
+    for (std::size_t i = 0; i < n; ++i) orders.push_back({static_cast<std::int64_t>(i), policy});
+    return Constraints(orders, std::move(guarded), arch);
+  }
+};
+
+Json enforced_json(const std::vector<Enforcement>& log, std::int64_t sequence) {
+  Json list = Json::array();
+  for (const Enforcement& each : log) {
+    if (each.sequence != sequence) continue;
+    list.push_back({{"rule", rule_name(each.rule)},
+                    {"layer", each.layer},
+                    {"neuron", each.neuron < 0 ? Json(nullptr) : Json(each.neuron)},
+                    {"times", each.times},
+                    {"first_position", each.first_position},
+                    {"largest", each.largest}});
+  }
+  return list;
+}
 
 Json score_line(const Decoder& decoder, const SequenceLine& line) {
   const auto T = static_cast<std::int64_t>(line.tokens.size());
@@ -113,37 +128,35 @@ int run_score(const std::vector<std::string>& words) {
 
 int run_generate(const std::vector<std::string>& words) {
   ModelOptions options;
-  std::int64_t max_new_tokens = 64, seed = 1, slots = 32;
-  SamplingSpec sampling;
+  GenerateOptions how;
   CommandLine line(
       "generate --model DIR --max-new-tokens N < PROMPTS.jsonl",
       "Continues prompts. Reads {\"id\",\"tokens\":[...]} or {\"id\",\"text\"} lines; writes\n"
       "{\"id\",\"tokens\":[new ones],\"text\"} lines in the same order.",
       "  echo '{\"id\":1,\"text\":\"...\"}' | neurosweep generate --model experiments/models/reasoner-small\n"
-      "  neurosweep generate --model DIR --steer steer.json --strength 0.5 < PROMPTS.jsonl");
+      "  neurosweep generate --model DIR --steer steer.json --policy policy.toml < PROMPTS.jsonl");
   options.add_to(line);
   SteerOptions steer;
   steer.add_to(line);
-  line.option("max-new-tokens", max_new_tokens, "longest continuation (default 64)");
-  line.option("temperature", sampling.temperature, "of sampling (default 0: greedy)");
-  line.option("top-p", sampling.top_p, "share of probability that is sampled from (default 1)");
-  line.option("seed", seed, "of sampling; each line has a random stream of its own (default 1)");
-  line.option("slots", slots, "sequences decoded together (default 32)");
+  PolicyOptions policy;
+  policy.add_to(line);
+  how.add_to(line);
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
   const Decoder decoder = options.load();
   const auto tokenizer = load_tokenizer_if_any(options.model);
   const auto lines = read_sequence_lines(std::cin, tokenizer ? &*tokenizer : nullptr);
-  std::vector<GenerationRequest> requests;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string content = fmt::format("generate|{}|{}", i, json_text(lines[i].id));
-    requests.push_back({lines[i].tokens, derive_seed(static_cast<std::uint64_t>(seed), content), max_new_tokens});
-  }
-  auto steering = steer.make(options, decoder.arch(), lines.size());
-  const auto generations = generate(decoder, requests, sampling, slots, steering ? &*steering : nullptr);
+  std::vector<NeuronId> touched;
+  auto steering = steer.make(options, decoder.arch(), lines.size(), touched);
+  ActivationHook* hook = steering ? &*steering : nullptr;
+  auto constraints = policy.make(options, decoder.arch(), lines.size(), {hook, touched});
+  if (constraints) hook = &*constraints;
+  const auto generations = generate(decoder, how.requests(lines), how.sampling, how.slots, hook);
   if (steering) steering->check_applied();
+  const auto log = constraints ? constraints->log() : std::vector<Enforcement>{};
   for (std::size_t i = 0; i < lines.size(); ++i) {
     Json out = {{"id", lines[i].id}, {"tokens", generations[i].tokens}};
     if (tokenizer) out["text"] = tokenizer->decode(generations[i].tokens, SkipSpecialTokens::yes);
+    if (constraints) out["enforced"] = enforced_json(log, static_cast<std::int64_t>(i));
     std::cout << json_text(out) << '\n';
   }
   return exit_status::kComplete;

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "experiments/verbs/policy_verb.hpp"
 #include "experiments/verbs/submit_verb.hpp"
 #include "experiments/verbs/verb.hpp"
 #include "experiments/verbs/watch_verbs.hpp"
@@ -176,6 +177,7 @@ constexpr Verb kVerbs[] = {
     {"rank", "critical neurons, ranked", run_rank},
     {"query", "ask the result database", run_query_verb},
     {"report", "findings as a Markdown document", run_report},
+    {"policy", "measured envelopes as a policy file", run_policy},
     {"status", "how far a study is, and what failed", run_status},
     {"timeline", "which rank worked on what when, as a Chrome trace", run_timeline},
     {"verify", "check a store and print its content hash", run_verify},

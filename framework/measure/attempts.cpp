@@ -41,6 +41,7 @@ Attempt graded(const Generation& generation, std::int64_t n_prompt_tokens, const
   attempt.answer = grade.answer;
   attempt.n_prompt_tokens = n_prompt_tokens;
   attempt.n_tokens = static_cast<std::int64_t>(generation.tokens.size());
+  attempt.tokens = generation.tokens;
   attempt.finish = generation.ended_by_eos ? "eos" : attempt.n_tokens >= max_new_tokens ? "length" : "context";
   attempt.logprob = generation.logprob;
   return attempt;

@@ -38,9 +38,10 @@ struct Attempt {
   bool correct = false;
   std::string finish;  ///< "eos", "length" or "context"
   std::int64_t n_prompt_tokens = 0;
-  std::int64_t n_tokens = 0;  ///< generated, without eos
-  double logprob = 0;         ///< sum of log p of what was generated, eos included, natural log
-  std::vector<float> means;   ///< [L * M], or empty: not asked for, or no generated token was fed back
+  std::int64_t n_tokens = 0;         ///< generated, without eos
+  std::vector<std::int64_t> tokens;  ///< [n_tokens]
+  double logprob = 0;                ///< sum of log p of what was generated, eos included, natural log
+  std::vector<float> means;          ///< [L * M], or empty: not asked for, or no generated token was fed back
   std::int64_t n_mean_tokens = 0;
 };
 

@@ -41,4 +41,22 @@ ReferenceText make_reference(const Tokenizer& tokenizer, const std::string& prom
   return text;
 }
 
+std::optional<std::int64_t> find_answer_token(const Tokenizer& tokenizer, const std::vector<std::int64_t>& tokens,
+                                              const std::string& completion, const std::optional<std::string>& answer) {
+  if (!answer || answer->empty()) return std::nullopt;
+  const std::size_t at = completion.rfind(*answer);
+  if (at == std::string::npos) return std::nullopt;
+  // The longest run of tokens whose text ends at or before the answer.
+  std::int64_t low = 0, high = static_cast<std::int64_t>(tokens.size());
+  while (low < high) {
+    const std::int64_t middle = (low + high + 1) / 2;
+    const std::span<const std::int64_t> first(tokens.data(), static_cast<std::size_t>(middle));
+    if (tokenizer.decode(first, SkipSpecialTokens::yes).size() <= at)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
+}
+
 }  // namespace neurosweep

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,11 @@ struct ReferenceText {
 ReferenceText make_reference(const Tokenizer& tokenizer, const std::string& prompt, const std::string& completion,
                              const std::string& answer, std::int64_t eos, std::int64_t context,
                              const std::string& what);
+
+/// Number of generated tokens before the first one of the answer: where its text last occurs in the completion.
+///   tokens   generated
+///   returns  nothing when there is no answer, or it does not stand in the text as it is
+std::optional<std::int64_t> find_answer_token(const Tokenizer& tokenizer, const std::vector<std::int64_t>& tokens,
+                                              const std::string& completion, const std::optional<std::string>& answer);
 
 }  // namespace neurosweep

@@ -23,6 +23,8 @@ void write_report(std::ostream& out, const Database& db) {
   write_methods(out, db);
   write_transfers(out, db);
   write_steering(out, db);
+  write_monitors(out, db);
+  write_constraints(out, db);
   write_failures(out, db);
 }
 

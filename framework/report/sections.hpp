@@ -22,6 +22,8 @@ void write_predictions(std::ostream& out, const Database& db);
 void write_methods(std::ostream& out, const Database& db);
 void write_transfers(std::ostream& out, const Database& db);
 void write_steering(std::ostream& out, const Database& db);
+void write_monitors(std::ostream& out, const Database& db);
+void write_constraints(std::ostream& out, const Database& db);
 void write_failures(std::ostream& out, const Database& db);
 
 }  // namespace neurosweep

@@ -9,6 +9,7 @@
 #include "framework/base/file.hpp"
 #include "framework/config/json.hpp"
 #include "framework/rank/trace_reader.hpp"
+#include "framework/steer/checkpoint_match.hpp"
 
 namespace neurosweep {
 
@@ -166,12 +167,8 @@ SteeringFile read_steering_file(const std::string& path) {
 
 void check_steering_model(const SteeringFile& file, std::string_view origin, std::string_view model,
                           std::string_view checkpoint_hash) {
-  if (file.checkpoint_hash == checkpoint_hash) return;
-  throw input_error(
-      "{}: made for the checkpoint {} ('{}' of study '{}'), but model '{}' is {}: neurons of one checkpoint say "
-      "nothing "
-      "about another's",
-      origin, file.checkpoint_hash, file.model, file.study, model, checkpoint_hash);
+  check_checkpoint({file.checkpoint_hash, fmt::format("'{}' of study '{}'", file.model, file.study)}, origin, model,
+                   checkpoint_hash);
 }
 
 }  // namespace neurosweep

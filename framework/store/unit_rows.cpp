@@ -107,6 +107,24 @@ void UnitRows::add(TraceGeometryRow row) {
   rows<TraceGeometryRow>().push_back(std::move(row));
 }
 
+void UnitRows::add(MonitorReadingRow row, NonFinite policy) {
+  row.seq = seq_of_last_trace<MonitorReadingRow>();
+  row.n_nonfinite = check_block(row, row.readings, policy);
+  rows<MonitorReadingRow>().push_back(std::move(row));
+}
+
+void UnitRows::add(ActivationRangeRow row, NonFinite policy) {
+  row.seq = seq_of_last_trace<ActivationRangeRow>();
+  row.n_nonfinite = check_block(row, row.ranges, policy);
+  rows<ActivationRangeRow>().push_back(std::move(row));
+}
+
+void UnitRows::add(EnforcementRow row) {
+  check_scalars(row);
+  row.seq = static_cast<std::int64_t>(rows<EnforcementRow>().size());
+  rows<EnforcementRow>().push_back(std::move(row));
+}
+
 std::int64_t UnitRows::size() const {
   return std::apply([](const auto&... table) { return static_cast<std::int64_t>((table.size() + ...)); }, tables_);
 }

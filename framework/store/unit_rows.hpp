@@ -25,9 +25,12 @@ class UnitRows {
   void add(ScreenBlockRow row, NonFinite policy = NonFinite::reject);
   void add(PromptActivationRow row, NonFinite policy = NonFinite::reject);
   void add(TransferBlockRow row, NonFinite policy = NonFinite::reject);
+  void add(EnforcementRow row);
   /// Belong to the trace added last and take its seq.
   void add(ActivationLastRow row, NonFinite policy = NonFinite::reject);
   void add(TraceGeometryRow row);
+  void add(MonitorReadingRow row, NonFinite policy = NonFinite::reject);
+  void add(ActivationRangeRow row, NonFinite policy = NonFinite::reject);
 
   /// Adds a row that already has its key: for units read back from a store.
   template <class Row>

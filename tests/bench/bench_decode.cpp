@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,13 +15,17 @@
 #include "framework/base/error.hpp"
 #include "framework/config/cli.hpp"
 #include "framework/config/json.hpp"
+#include "framework/intervene/constraints.hpp"
 #include "framework/intervene/intervention_set.hpp"
+#include "framework/intervene/monitor_reader.hpp"
 #include "framework/intervene/steering.hpp"
 #include "framework/model/generate.hpp"
 #include "framework/model/safetensors.hpp"
 
 namespace neurosweep {
 namespace {
+
+constexpr double kNoCap = std::numeric_limits<double>::infinity();
 
 using Clock = std::chrono::steady_clock;
 
@@ -98,6 +103,27 @@ std::vector<SteerOrder> push_each(std::int64_t sequences, const ArchSpec& arch, 
   return orders;
 }
 
+/// Neurons spread over the layers.
+std::vector<NeuronId> spread_neurons(std::int64_t n, const ArchSpec& arch) {
+  std::vector<NeuronId> neurons;
+  for (std::int64_t k = 0; k < n; ++k) {
+    neurons.push_back({LayerIndex(k % arch.L), NeuronIndex(k / arch.L * 97 % arch.M)});
+  }
+  return neurons;
+}
+
+/// Envelopes of neurons, and a cap on steering, for every sequence.
+std::vector<PolicyOrder> limit_each(std::int64_t sequences, const std::vector<NeuronId>& neurons, double size,
+                                    double cap) {
+  Policy policy;
+  for (const NeuronId& id : neurons) policy.limits.push_back({id, -size, size});
+  policy.steering_cap = cap;
+  const auto shared = std::make_shared<const Policy>(std::move(policy));
+  std::vector<PolicyOrder> orders;
+  for (std::int64_t s = 0; s < sequences; ++s) orders.push_back({s, shared});
+  return orders;
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
@@ -109,8 +135,9 @@ class DecodeBench {
   DecodeBench(const Decoder& decoder, const SteerJob& job, std::int64_t pairs)
       : decoder_(decoder), job_(job), pairs_(pairs) {}
 
-  /// One comparison of `sequences` sequences at once, with and without the hook. Keeps the tokens under `name`.
-  Json compare(const std::string& name, std::int64_t sequences, ActivationHook& hook) {
+  /// One comparison of `sequences` sequences at once, with the hook and with another or none. Keeps the tokens under
+  /// `name`.
+  Json compare(const std::string& name, std::int64_t sequences, ActivationHook& hook, ActivationHook* other = nullptr) {
     std::vector<GenerationRequest> requests;
     for (std::int64_t s = 0; s < sequences; ++s) {
       requests.push_back({job_.prompts[static_cast<std::size_t>(s) % job_.prompts.size()], 0, job_.new_tokens});
@@ -124,14 +151,14 @@ class DecodeBench {
     std::vector<Generation> plain_made, edited_made;
     for (std::int64_t pair = -1; pair < pairs_; ++pair) {  // the first pair warms up
       const bool edited_first = pair % 2 == 0;
-      const double first = edited_first ? run(&hook, edited_made) : run(nullptr, plain_made);
-      const double second = edited_first ? run(nullptr, plain_made) : run(&hook, edited_made);
+      const double first = edited_first ? run(&hook, edited_made) : run(other, plain_made);
+      const double second = edited_first ? run(other, plain_made) : run(&hook, edited_made);
       if (pair < 0) continue;
       plain.push_back(edited_first ? second : first);
       edited.push_back(edited_first ? first : second);
       ratio.push_back(plain.back() / edited.back());
     }
-    keep_tokens("plain", plain_made);
+    keep_tokens(other == nullptr ? "plain" : "other", plain_made);
     keep_tokens(name, edited_made);
     const auto tokens = static_cast<double>(sequences * job_.new_tokens);
     return {{"name", name},
@@ -209,6 +236,15 @@ int run_decode(const std::vector<std::string>& words) {
       doubting(push_each(prompts, arch, Doubt::margin), arch);
   comparisons.push_back(bench.compare("steered-50-neurons", prompts, pushed));
   comparisons.push_back(bench.compare("steered-50-neurons-by-doubt", prompts, doubting));
+  const auto limited = spread_neurons(50, arch), watched = spread_neurons(128, arch);
+  Constraints loose(limit_each(prompts, limited, 1e6, kNoCap), {}, arch),
+      tight(limit_each(prompts, limited, 0.1, kNoCap), {}, arch);
+  comparisons.push_back(bench.compare("constrained-50-neurons-kept", prompts, loose));
+  comparisons.push_back(bench.compare("constrained-50-neurons-enforced", prompts, tight));
+  Constraints capped(limit_each(prompts, limited, 0.1, 0.01), {&pushed, {}}, arch);
+  comparisons.push_back(bench.compare("steered-and-constrained-over-steered", prompts, capped, &pushed));
+  MonitorReader monitor(watched, 4, arch);
+  comparisons.push_back(bench.compare("monitored-128-neurons", prompts, monitor));
   AddVectors dense(job.vectors);
   comparisons.push_back(bench.compare("steered-hook", prompts, dense));
   InterventionSet sparse(add_each(prompts, job), arch);

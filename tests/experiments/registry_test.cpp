@@ -44,6 +44,9 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"gradient\"\n"
                              "[[experiment]]\nkind = \"learn\"\nfrom = \"race\"\n"
                              "[[experiment]]\nkind = \"template\"\nfrom = \"trace\"\nneurons = \"race\"\n"
+                             "[[experiment]]\nkind = \"monitor\"\n"
+                             "[[experiment]]\nkind = \"envelope\"\nneurons = \"race\"\n"
+                             "[[experiment]]\nkind = \"constrain\"\nenvelope = \"envelope\"\nfrom = \"learn\"\n"
                              "[[experiment]]\nkind = \"steer\"\n"
                              "[[experiment.variant]]\nname = \"push\"\nfrom = \"identify\"\n"));
 

@@ -112,7 +112,7 @@ TEST_F(SteerTest, FindsDirectionsChoosesStrengthsAndJudgesThemOnOtherItemsWhatev
 }
 
 TEST_F(SteerTest, RefusesStudiesThatWouldJudgeWhatTheyChoseOrCannotSteer) {
-  expect_refused("items = 40", "items = 40\nsplit = \"test\"", "what judges steering must not have chosen it");
+  expect_refused("items = 40", "items = 40\nsplit = \"test\"", "what judges it must not have chosen it");
   expect_refused("cap = 0.5", "strengths = [1.5]", "pull beyond the template");
   expect_refused("steps = 3", "", "belong together");
   expect_refused("from = \"pairs\"", "from = \"trace\"", "no earlier experiment of kind");

@@ -1,0 +1,209 @@
+#include "framework/intervene/constraints.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include <ATen/ATen.h>
+
+#include "framework/base/error.hpp"
+
+namespace neurosweep {
+
+namespace {
+
+constexpr std::int64_t kWholeLayer = -1;
+
+/// Size of a change by the size of what it changes.
+double ratio_of(double change, double whole) {
+  return change == 0 ? 0 : change / std::max(whole, 1e-12);
+}
+
+}  // namespace
+
+std::string_view rule_name(ConstraintRule rule) {
+  switch (rule) {
+    case ConstraintRule::floor:
+      return "floor";
+    case ConstraintRule::ceiling:
+      return "ceiling";
+    case ConstraintRule::cap:
+      break;
+  }
+  return "cap";
+}
+
+Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch)
+    : guarded_(std::move(guarded)), limited_layers_(static_cast<std::size_t>(arch.L)) {
+  std::unordered_map<const Policy*, std::shared_ptr<const Ready>> known;
+  for (const PolicyOrder& order : orders) {
+    auto& ready = known[order.policy.get()];
+    if (!ready) {
+      check_policy(*order.policy, guarded_.neurons, arch.L, arch.M);
+      Ready made{order.policy->scope, order.policy->steering_cap,
+                 std::vector<LayerLimits>(static_cast<std::size_t>(arch.L))};
+      for (const ActivationLimits& limits : order.policy->limits) {
+        const auto layer = static_cast<std::size_t>(to_int(limits.id.layer));
+        made.layers[layer].neurons.push_back(to_int(limits.id.neuron));
+        made.layers[layer].low.push_back(static_cast<float>(limits.low));
+        made.layers[layer].high.push_back(static_cast<float>(limits.high));
+        limited_layers_[layer] = true;
+      }
+      capped_ = capped_ || std::isfinite(made.cap);
+      ready = std::make_shared<const Ready>(std::move(made));
+    }
+    if (!runs_.emplace(order.sequence, Run{ready, {}, {}}).second) {
+      throw input_error("policy: sequence {} has two", order.sequence);
+    }
+  }
+}
+
+bool Constraints::wants(Site site, LayerIndex layer) const {
+  if (guarded_.hook != nullptr && guarded_.hook->wants(site, layer)) return true;
+  return site == Site::neuron && limited_layers_[static_cast<std::size_t>(to_int(layer))];
+}
+
+void Constraints::visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) {
+  const bool acts = guarded_.hook != nullptr && guarded_.hook->wants(site, layer);
+  const auto touches = site == Site::neuron ? find_touches(rows) : std::vector<Touch>{};
+  at::Tensor before;
+  if (acts && capped_ && !touches.empty()) before = x.detach().contiguous().clone();
+  if (acts) guarded_.hook->visit(site, layer, x, rows);
+  if (touches.empty()) return;
+  x = x.contiguous();
+  const bool floats = x.device().is_cpu() && x.scalar_type() == at::kFloat;
+  if (before.defined()) floats ? cap_floats(layer, before, x, touches) : cap_any(layer, before, x, touches);
+  if (!limited_layers_[static_cast<std::size_t>(to_int(layer))]) return;
+  floats ? limit_floats(layer, x, touches) : limit_any(layer, x, touches);
+}
+
+void Constraints::predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) {
+  guarded_.hook->predicted(logits, sequences);
+}
+
+std::vector<Constraints::Touch> Constraints::find_touches(const BatchRows& rows) {
+  std::vector<Touch> touches;
+  for (std::size_t b = 0; b < rows.sequence.size(); ++b) {
+    const auto found = runs_.find(rows.sequence[b]);
+    if (found == runs_.end()) continue;
+    const std::int64_t first = rows.first_position[b];
+    const bool all = found->second.policy->scope == PolicyScope::all;
+    const std::int64_t begin = all ? 0 : std::max<std::int64_t>(0, rows.prompt_length[b] - 1 - first);
+    if (begin >= rows.n_tokens[b]) continue;
+    touches.push_back({rows.sequence[b], &found->second, static_cast<std::int64_t>(b), begin, rows.n_tokens[b], first});
+  }
+  return touches;
+}
+
+void Constraints::cap_floats(LayerIndex layer, const at::Tensor& before, at::Tensor& x,
+                             const std::vector<Touch>& touches) {
+  const std::int64_t T = x.size(1), M = x.size(2);
+  const auto* const old = before.const_data_ptr<float>();
+  auto* const data = x.mutable_data_ptr<float>();
+  for (const Touch& touch : touches) {
+    const double cap = touch.run->policy->cap;
+    for (std::int64_t t = touch.begin; t < touch.end; ++t) {
+      const float* const from = old + (touch.row * T + t) * M;
+      float* const a = data + (touch.row * T + t) * M;
+      double change = 0, whole = 0;
+      for (std::int64_t i = 0; i < M; ++i) {
+        const double moved = static_cast<double>(a[i]) - from[i];
+        change += moved * moved;
+        whole += static_cast<double>(from[i]) * from[i];
+      }
+      const double ratio = ratio_of(std::sqrt(change), std::sqrt(whole));
+      if (ratio <= cap) continue;
+      note(touch, ConstraintRule::cap, to_int(layer), kWholeLayer, t, ratio);
+      const auto share = static_cast<float>(cap / ratio);
+      for (std::int64_t i = 0; i < M; ++i) a[i] = from[i] + share * (a[i] - from[i]);
+    }
+  }
+}
+
+void Constraints::cap_any(LayerIndex layer, const at::Tensor& before, at::Tensor& x,
+                          const std::vector<Touch>& touches) {
+  const at::Tensor change = x.detach().to(at::kFloat).sub(before);
+  const at::Tensor size = change.norm(2, {-1}).cpu().contiguous();
+  const at::Tensor whole = before.to(at::kFloat).norm(2, {-1}).cpu().contiguous();
+  for (const Touch& touch : touches) {
+    const double cap = touch.run->policy->cap;
+    for (std::int64_t t = touch.begin; t < touch.end; ++t) {
+      const std::int64_t at = touch.row * x.size(1) + t;
+      const double ratio = ratio_of(size.const_data_ptr<float>()[at], whole.const_data_ptr<float>()[at]);
+      if (ratio <= cap) continue;
+      note(touch, ConstraintRule::cap, to_int(layer), kWholeLayer, t, ratio);
+      x[touch.row][t].copy_(before[touch.row][t].to(at::kFloat).add(change[touch.row][t], cap / ratio));
+    }
+  }
+}
+
+void Constraints::limit_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches) {
+  const std::int64_t T = x.size(1), M = x.size(2);
+  float* const data = x.mutable_data_ptr<float>();
+  for (const Touch& touch : touches) {
+    const LayerLimits& limits = touch.run->policy->layers[static_cast<std::size_t>(to_int(layer))];
+    for (std::int64_t t = touch.begin; t < touch.end; ++t) {
+      float* const a = data + (touch.row * T + t) * M;
+      for (std::size_t k = 0; k < limits.neurons.size(); ++k) {
+        float& value = a[limits.neurons[k]];
+        const bool low = value < limits.low[k];
+        if (!low && !(value > limits.high[k])) continue;
+        const float kept = low ? limits.low[k] : limits.high[k];
+        note(touch, low ? ConstraintRule::floor : ConstraintRule::ceiling, to_int(layer), limits.neurons[k], t,
+             std::abs(static_cast<double>(kept) - value));
+        value = kept;
+      }
+    }
+  }
+}
+
+void Constraints::limit_any(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches) {
+  for (const Touch& touch : touches) {
+    const LayerLimits& limits = touch.run->policy->layers[static_cast<std::size_t>(to_int(layer))];
+    if (limits.neurons.empty()) continue;
+    const auto there = [&](const auto& values) { return at::tensor(values).to(x.device()); };
+    const at::Tensor columns = there(limits.neurons);
+    at::Tensor rows = x.select(0, touch.row).narrow(0, touch.begin, touch.end - touch.begin);
+    const at::Tensor a = rows.index_select(1, columns).to(at::kFloat);
+    const at::Tensor kept = at::minimum(at::maximum(a, there(limits.low)), there(limits.high));
+    rows.index_copy_(1, columns, kept.to(x.scalar_type()));
+    const at::Tensor change = kept.sub(a).cpu().contiguous();
+    const auto* values = change.const_data_ptr<float>();
+    const auto K = static_cast<std::int64_t>(limits.neurons.size());
+    for (std::int64_t i = 0; i < change.numel(); ++i) {
+      if (values[i] == 0) continue;
+      note(touch, values[i] > 0 ? ConstraintRule::floor : ConstraintRule::ceiling, to_int(layer),
+           limits.neurons[static_cast<std::size_t>(i % K)], touch.begin + i / K, std::abs(values[i]));
+    }
+  }
+}
+
+void Constraints::note(const Touch& touch, ConstraintRule rule, std::int64_t layer, std::int64_t neuron,
+                       std::int64_t column, double size) {
+  Run& run = *touch.run;
+  const std::pair key(layer, 3 * (neuron + 1) + static_cast<std::int64_t>(rule));
+  const auto found = run.places.find(key);
+  if (found != run.places.end()) {
+    Enforcement& entry = run.log[found->second];
+    ++entry.times;
+    entry.largest = std::max(entry.largest, size);
+    return;
+  }
+  if (run.log.size() == kMostLogged) {
+    ++unlogged_;
+    return;
+  }
+  run.places.emplace(key, run.log.size());
+  run.log.push_back({touch.sequence, rule, layer, neuron, 1, touch.first_position + column, size});
+}
+
+std::vector<Enforcement> Constraints::log() const {
+  std::vector<Enforcement> all;
+  for (const auto& [sequence, run] : runs_) all.insert(all.end(), run.log.begin(), run.log.end());
+  std::ranges::sort(all, {}, [](const Enforcement& each) {
+    return std::tuple(each.sequence, each.layer, each.neuron, static_cast<int>(each.rule));
+  });
+  return all;
+}
+
+}  // namespace neurosweep

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "framework/intervene/policy.hpp"
+#include "framework/model/arch.hpp"
+#include "framework/model/hook.hpp"
+
+namespace neurosweep {
+
+/// The policy of one sequence.
+struct PolicyOrder {
+  std::int64_t sequence = 0;  ///< as in BatchRows::sequence
+  std::shared_ptr<const Policy> policy;
+};
+
+/// What a hook that is kept within policies does: the hook, and the neurons that it acts on.
+struct Guarded {
+  ActivationHook* hook = nullptr;  ///< null: nothing acts on the model
+  std::vector<NeuronId> neurons;
+};
+
+/// `floor`: raised to the least value; `ceiling`: lowered to the largest; `cap`: steering of a layer made smaller.
+enum class ConstraintRule { floor, ceiling, cap };
+std::string_view rule_name(ConstraintRule rule);
+
+/// One limit that was enforced on one sequence.
+struct Enforcement {
+  std::int64_t sequence = 0;
+  ConstraintRule rule = ConstraintRule::floor;
+  std::int64_t layer = 0;
+  std::int64_t neuron = -1;  ///< -1: the layer, for a cap
+  std::int64_t times = 0;    ///< tokens
+  std::int64_t first_position = 0;
+  double largest = 0;  ///< correction; of a cap, norm of steering over that of the layer before it was made smaller
+};
+
+/// Keeps sequences within their policies at every forward. It runs the guarded hook itself, so that the order is fixed:
+/// what the hook does, then the cap on it, then the limits of neurons, which have the last word.
+class Constraints final : public ActivationHook {
+ public:
+  /// Logged neurons and layers of a sequence; further ones are counted in unlogged().
+  static constexpr std::size_t kMostLogged = 1000;
+
+  ///   throws  Error{input} as check_policy, or a sequence twice
+  Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch);
+
+  bool wants(Site site, LayerIndex layer) const override;
+  void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool wants_predictions() const override { return guarded_.hook != nullptr && guarded_.hook->wants_predictions(); }
+  void predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) override;
+
+  /// Everything that was enforced, by sequence, layer, neuron, rule.
+  std::vector<Enforcement> log() const;
+  /// Enforcements that found no place in the log, over all sequences.
+  std::int64_t unlogged() const { return unlogged_; }
+
+ private:
+  /// Limits of a policy in one layer.
+  struct LayerLimits {
+    std::vector<std::int64_t> neurons;
+    std::vector<float> low, high;
+  };
+  /// A policy made ready; sequences share it.
+  struct Ready {
+    PolicyScope scope;
+    double cap;
+    std::vector<LayerLimits> layers;  ///< [L]
+  };
+  struct Run {
+    std::shared_ptr<const Ready> policy;
+    std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> places;  ///< (layer, neuron and rule) -> log
+    std::vector<Enforcement> log;
+  };
+  /// Columns [begin, end) of batch row `row` are within a policy's scope.
+  struct Touch {
+    std::int64_t sequence;
+    Run* run;
+    std::int64_t row, begin, end, first_position;
+  };
+  std::vector<Touch> find_touches(const BatchRows& rows);
+  void cap_floats(LayerIndex layer, const at::Tensor& before, at::Tensor& x, const std::vector<Touch>& touches);
+  void cap_any(LayerIndex layer, const at::Tensor& before, at::Tensor& x, const std::vector<Touch>& touches);
+  void limit_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
+  void limit_any(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
+  void note(const Touch& touch, ConstraintRule rule, std::int64_t layer, std::int64_t neuron, std::int64_t column,
+            double size);
+
+  Guarded guarded_;
+  std::unordered_map<std::int64_t, Run> runs_;
+  std::vector<bool> limited_layers_;  ///< [L]
+  bool capped_ = false;
+  std::int64_t unlogged_ = 0;
+};
+
+}  // namespace neurosweep

@@ -1,0 +1,119 @@
+#include <map>
+#include <ostream>
+
+#include "framework/base/error.hpp"
+#include "framework/rank/critical_set.hpp"
+#include "framework/report/markdown.hpp"
+#include "framework/report/reliability_picture.hpp"
+#include "framework/report/sections.hpp"
+
+namespace neurosweep {
+namespace {
+
+constexpr int kBins = 10;
+
+std::string moment_text(const MonitorQualityRow& row) {
+  if (row.reading != "after") return row.reading;
+  return row.tokens == 0 ? "prompt" : fmt::format("{}", row.tokens);
+}
+
+/// AUROC of every predictor at every moment, over all tasks.
+void write_moments(std::ostream& out, const Database& db, const std::string& experiment, const std::string& model) {
+  std::map<std::string, std::map<std::pair<std::string, std::int64_t>, std::string>> cells;
+  std::map<std::pair<std::string, std::int64_t>, std::string> moments;
+  db.for_each<MonitorQualityRow>("WHERE experiment = ? AND model = ? AND split = 'test' AND task = ?",
+                                 {experiment, model, std::string(kAllTasks)}, [&](MonitorQualityRow&& row) {
+                                   if (!row.auroc) return;
+                                   const std::pair key(row.reading, row.tokens);
+                                   moments[key] = fmt::format("{} ({})", moment_text(row), row.n);
+                                   cells[row.predictor][key] =
+                                       fmt::format("{:.3f} ({})", *row.auroc,
+                                                   interval_text(row.auroc_low, row.auroc_high, plain_number));
+                                 });
+  std::vector<std::string> header = {"predictor"};
+  for (const auto& [key, text] : moments) header.push_back(text);
+  MarkdownTable table(header);
+  for (const auto& [predictor, of] : cells) {
+    std::vector<std::string> line = {predictor};
+    for (const auto& [key, text] : moments) {
+      const auto found = of.find(key);
+      line.push_back(found == of.end() ? "-" : found->second);
+    }
+    table.add(std::move(line));
+  }
+  if (table.empty()) return;
+  out << fmt::format(
+      "### Model {}\n\nAUROC on test replies to all tasks, by tokens generated (replies that are still "
+      "running then).\n\n",
+      model);
+  table.write(out);
+}
+
+std::string lead_text(std::optional<double> median, std::optional<double> low, std::optional<double> high) {
+  if (!median) return "-";
+  return fmt::format("{} ({})", plain_number(*median), interval_text(low, high, plain_number));
+}
+
+void write_alarms(std::ostream& out, const Database& db, const std::string& experiment, const std::string& model) {
+  MarkdownTable table({"task", "reads", "stated", "false alarms", "95 % interval", "failures found", "95 % interval",
+                       "before the answer", "tokens to the answer", "tokens to the end"});
+  db.for_each<MonitorAlarmRow>(
+      "WHERE experiment = ? AND model = ? AND split = 'test' ORDER BY rate, task, predictor", {experiment, model},
+      [&](MonitorAlarmRow&& row) {
+        const auto share = [](std::int64_t k, std::int64_t n, const std::optional<double>& rate) {
+          return rate ? fmt::format("{} ({} of {})", percent_text(*rate), k, n) : "-";
+        };
+        table.add(
+            {row.task, row.predictor, percent_text(row.rate), share(row.false_alarms, row.n_right, row.false_rate),
+             interval_text(row.false_low, row.false_high, percent_text), share(row.found, row.n_failed, row.found_rate),
+             interval_text(row.found_low, row.found_high, percent_text), fmt::format("{}", row.found_before),
+             lead_text(row.lead_answer, row.lead_answer_low, row.lead_answer_high),
+             lead_text(row.lead_end, row.lead_end_low, row.lead_end_high)});
+      });
+  if (!table.empty()) table.write(out);
+}
+
+/// Calibration of the last reading of every test reply.
+void write_reliability(std::ostream& out, const Database& db, const std::string& experiment, const std::string& model) {
+  std::map<std::pair<std::string, std::string>, MonitorRiskRow> last;
+  db.for_each<MonitorRiskRow>("WHERE experiment = ? AND model = ? AND split = 'test' ORDER BY task, item, tokens",
+                              {experiment, model}, [&](MonitorRiskRow&& row) {
+                                last[{row.task, row.item}] = row;
+                              });
+  std::vector<double> risk, failed;
+  for (const auto& [key, row] : last) {
+    risk.push_back(row.risk);
+    failed.push_back(static_cast<double>(row.failed));
+  }
+  if (risk.empty()) return;
+  out << "Calibration of the exported monitor at the last reading of every test reply: observed against predicted rate "
+         "of failure, ten bins of equal count, with Wilson's 95 % intervals.\n\n";
+  draw_reliability(out, model, reliability_bins(risk, failed, kBins));
+}
+
+}  // namespace
+
+void write_monitors(std::ostream& out, const Database& db) {
+  Statement found =
+      db.connection().prepare("SELECT DISTINCT experiment, model FROM monitor_quality ORDER BY experiment, model");
+  std::string last;
+  while (found.step()) {
+    const std::string experiment = found.text(0), model = found.text(1);
+    if (experiment != last) {
+      out << fmt::format("## Early warning (experiment {})\n\n", experiment);
+      out << "The risk that a reply is wrong, read while it is written. Fitted on the identify split; penalty, "
+             "calibration and thresholds on validate; judged here on test. `neurons`: chosen neurons; `output`: tokens "
+             "so far, mean and lowest log-probability, mean and highest entropy; `both`; the others are baselines of "
+             "one measure each. An alarm is raised at the first reading above the threshold, which is set so that at "
+             "most the stated share of right replies has one at any moment. Tokens to the answer: from the alarm to "
+             "the first token of the wrong answer, median and quartiles over the failures found; negative when the "
+             "alarm came after it.\n\n";
+      last = experiment;
+    }
+    write_moments(out, db, experiment, model);
+    write_alarms(out, db, experiment, model);
+    write_reliability(out, db, experiment, model);
+  }
+}
+
+}  // namespace neurosweep
