@@ -63,6 +63,7 @@ class ConstrainExperiment final : public Experiment {
       throw input_error("{}: scope '{}' (valid: generated, all)", where, keys_.scope);
     }
     read_sources(spec, study, where);
+    need_whole_models(study, spec);
   }
 
   void check(const Database& store) const override {

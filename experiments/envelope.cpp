@@ -68,7 +68,7 @@ class EnvelopeExperiment final : public Experiment {
       requests.push_back({task.prompt.fill(item.fields), item.answer, static_cast<std::uint64_t>(seed), {}});
     }
     const Decoder& decoder = bench.decoder(unit.model);
-    NeuronRanges ranges(neurons, decoder.arch());
+    NeuronRanges ranges(neurons, decoder.arch(), decoder.group());
     const AttemptOptions options{{keys_.temperature, keys_.top_p}, keys_.max_new_tokens, keys_.slots};
     const auto attempts = measure_attempts(decoder, *catalog.model(unit.model).tokenizer, *task.grader, requests,
                                            options, KeepMeans::no, {&ranges});

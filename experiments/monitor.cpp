@@ -68,7 +68,7 @@ class MonitorExperiment final : public Experiment {
     }
     const Decoder& decoder = bench.decoder(unit.model);
     std::optional<MonitorReader> reader;
-    if (reads) reader.emplace(neurons, keys_.every, decoder.arch());
+    if (reads) reader.emplace(neurons, keys_.every, decoder.arch(), decoder.group());
     const Tokenizer& tokenizer = *bench.catalog().model(unit.model).tokenizer;
     const TaskEntry& task = bench.catalog().task(unit.task);
     const auto requests = requests_of(bench.catalog(), unit);

@@ -57,6 +57,13 @@ const ExperimentSpec& earlier_experiment(const StudySpec& study, const Experimen
                     usable.empty() ? "there is none" : fmt::format("there are: {}", fmt::join(usable, ", ")));
 }
 
+void need_whole_models(const StudySpec& study, const ExperimentSpec& of) {
+  const std::int64_t ranks = study.settings.ranks_per_model;
+  if (ranks == 1) return;
+  throw input_error("{}: experiment '{}' of kind {} needs each model on one rank, but [study] ranks_per_model is {}",
+                    to_text(of.table.place), of.name, of.kind, ranks);
+}
+
 void check_unseen(const StudySpec& study, const ExperimentSpec& of, const std::string& name, const char* use) {
   for (const ExperimentSpec& transfer : study.experiments) {
     const auto source = source_of_product(transfer, name);

@@ -51,6 +51,10 @@ void visit_common_keys(Visitor& v, std::string& kind, std::string& name) {
 const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
                                          const std::string& name, const std::vector<std::string>& kinds);
 
+/// Fails for a study whose models are held by several ranks each.
+///   throws  Error{input}
+void need_whole_models(const StudySpec& study, const ExperimentSpec& of);
+
 /// Fails when an experiment, or one that it was made from, has seen the test split, which judges `of`.
 ///   use     what `of` does with it, such as "steers by"
 ///   throws  Error{input}

@@ -37,6 +37,7 @@ class TransferExperiment final : public Experiment {
     }
     check_word("align", keys_.align, {"characters", "means"}, where);
     check_word("layers", keys_.layers, {"paired", "all"}, where);
+    need_whole_models(study, spec);
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {

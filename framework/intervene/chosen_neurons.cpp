@@ -8,8 +8,8 @@
 
 namespace neurosweep {
 
-ChosenNeurons::ChosenNeurons(std::span<const NeuronId> neurons, const ArchSpec& arch)
-    : size_(neurons.size()), layers_(static_cast<std::size_t>(arch.L)) {
+ChosenNeurons::ChosenNeurons(std::span<const NeuronId> neurons, const ArchSpec& arch, ModelGroup* group)
+    : size_(neurons.size()), group_(group), layers_(static_cast<std::size_t>(arch.L)) {
   if (neurons.empty()) throw input_error("no neuron to read");
   std::set<NeuronId> seen;
   std::vector<std::vector<std::int64_t>> columns(layers_.size());
@@ -24,7 +24,7 @@ ChosenNeurons::ChosenNeurons(std::span<const NeuronId> neurons, const ArchSpec& 
     }
     const auto layer = static_cast<std::size_t>(to_int(id.layer));
     layers_[layer].places.push_back(k);
-    columns[layer].push_back(to_int(id.neuron));
+    columns[layer].push_back(to_int(id.neuron) - neurons_of(arch).first);
   }
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     if (!columns[l].empty()) layers_[l].columns = at::tensor(columns[l], at::kLong);
@@ -33,7 +33,11 @@ ChosenNeurons::ChosenNeurons(std::span<const NeuronId> neurons, const ArchSpec& 
 }
 
 at::Tensor ChosenNeurons::read(LayerIndex layer, const at::Tensor& x) const {
-  return x.detach().index_select(2, of(layer).columns.to(x.device())).to(at::kFloat).cpu().contiguous();
+  const at::Tensor columns = of(layer).columns.to(x.device());
+  if (group_ == nullptr) return x.detach().index_select(2, columns).to(at::kFloat).cpu().contiguous();
+  const at::Tensor is_elsewhere = (columns < 0).logical_or(columns >= x.size(2));
+  const at::Tensor own = x.detach().index_select(2, columns.clamp(0, x.size(2) - 1)).to(at::kFloat);
+  return sum_over_parts(group_, own.masked_fill(is_elsewhere, 0)).cpu().contiguous();
 }
 
 }  // namespace neurosweep

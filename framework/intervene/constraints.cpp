@@ -35,6 +35,7 @@ std::string_view rule_name(ConstraintRule rule) {
 
 Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch)
     : guarded_(std::move(guarded)), limited_layers_(static_cast<std::size_t>(arch.L)) {
+  ensure(arch.part.count == 1, "a policy is kept on whole decoders");
   std::unordered_map<const Policy*, std::shared_ptr<const Ready>> known;
   for (const PolicyOrder& order : orders) {
     auto& ready = known[order.policy.get()];
@@ -75,6 +76,14 @@ void Constraints::visit(Site site, LayerIndex layer, at::Tensor& x, const BatchR
   if (before.defined()) floats ? cap_floats(layer, before, x, touches) : cap_any(layer, before, x, touches);
   if (!limited_layers_[static_cast<std::size_t>(to_int(layer))]) return;
   floats ? limit_floats(layer, x, touches) : limit_any(layer, x, touches);
+}
+
+bool Constraints::forget(const std::vector<std::int64_t>& sequences) {
+  for (const std::int64_t sequence : sequences) {
+    const auto found = runs_.find(sequence);
+    if (found != runs_.end()) found->second = Run{found->second.policy, {}, {}};
+  }
+  return guarded_.hook == nullptr || guarded_.hook->forget(sequences);
 }
 
 void Constraints::predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) {

@@ -41,7 +41,7 @@ struct Enforcement {
 };
 
 /// Keeps sequences within their policies at every forward. It runs the guarded hook itself, so that the order is fixed:
-/// what the hook does, then the cap on it, then the limits of neurons, which have the last word.
+/// what the hook does, then the cap on it, then the limits of neurons, which have the last word. For whole decoders.
 class Constraints final : public ActivationHook {
  public:
   /// Logged neurons and layers of a sequence; further ones are counted in unlogged().
@@ -52,6 +52,7 @@ class Constraints final : public ActivationHook {
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override;
   bool wants_predictions() const override { return guarded_.hook != nullptr && guarded_.hook->wants_predictions(); }
   void predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) override;
 

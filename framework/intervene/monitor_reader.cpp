@@ -8,8 +8,9 @@
 
 namespace neurosweep {
 
-MonitorReader::MonitorReader(std::span<const NeuronId> neurons, std::int64_t every, const ArchSpec& arch)
-    : neurons_(neurons, arch), every_(every) {
+MonitorReader::MonitorReader(std::span<const NeuronId> neurons, std::int64_t every, const ArchSpec& arch,
+                             ModelGroup* group)
+    : neurons_(neurons, arch, group), every_(every) {
   if (every < 1) throw input_error("a monitor that reads every {} tokens: expected at least 1", every);
 }
 

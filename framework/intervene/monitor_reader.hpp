@@ -18,10 +18,15 @@ class MonitorReader final : public ActivationHook {
  public:
   ///   every   n, tokens between two readings
   ///   throws  Error{input}: every < 1, or as ChosenNeurons
-  MonitorReader(std::span<const NeuronId> neurons, std::int64_t every, const ArchSpec& arch);
+  MonitorReader(std::span<const NeuronId> neurons, std::int64_t every, const ArchSpec& arch,
+                ModelGroup* group = nullptr);
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override {
+    for (const std::int64_t sequence : sequences) states_.erase(sequence);
+    return true;
+  }
   bool wants_predictions() const override { return true; }
   void predicted(const at::Tensor& logits, const std::vector<std::int64_t>& sequences) override;
 

@@ -15,12 +15,17 @@ namespace neurosweep {
 class NeuronRanges final : public ActivationHook {
  public:
   ///   throws  Error{input} as ChosenNeurons
-  NeuronRanges(std::span<const NeuronId> neurons, const ArchSpec& arch) : neurons_(neurons, arch) {}
+  NeuronRanges(std::span<const NeuronId> neurons, const ArchSpec& arch, ModelGroup* group = nullptr)
+      : neurons_(neurons, arch, group) {}
 
   bool wants(Site site, LayerIndex layer) const override {
     return site == Site::neuron && !neurons_.places(layer).empty();
   }
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
+  bool forget(const std::vector<std::int64_t>& sequences) override {
+    for (const std::int64_t sequence : sequences) ranges_.erase(sequence);
+    return true;
+  }
 
   struct Range {
     std::int64_t n_tokens = 0;

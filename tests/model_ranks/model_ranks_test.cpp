@@ -6,6 +6,7 @@
 
 #include "framework/intervene/composite_hook.hpp"
 #include "framework/intervene/intervention_set.hpp"
+#include "framework/intervene/monitor_reader.hpp"
 #include "framework/intervene/neuron_last.hpp"
 #include "framework/intervene/neuron_means.hpp"
 #include "framework/intervene/steering.hpp"
@@ -101,6 +102,25 @@ TEST_P(InParts, GenerationsUnderInterventionsAndSteeringAreTheWholeDecoders) {
   ASSERT_FALSE(means.empty());
   ASSERT_EQ(means.size(), expected_means.size());
   for (std::size_t i = 0; i < means.size(); ++i) expect_close(means[i], expected_means[i], kInParts);
+}
+
+TEST_P(InParts, AMonitorReadsNeuronsOfAllRanks) {
+  const auto last = static_cast<std::int32_t>(arch().M - 1);
+  const std::vector<NeuronId> neurons = {{LayerIndex(1), NeuronIndex(last)}, {LayerIndex(0), NeuronIndex(0)}};
+  const std::vector<GenerationRequest> requests = {{random_tokens(arch(), 5, 1), 0, 6}};
+  const auto readings = [&](const Decoder& decoder) {
+    MonitorReader reader(neurons, 2, decoder.arch(), decoder.group());
+    generate(decoder, requests, {}, 1, &reader);
+    return reader.readings(0);
+  };
+
+  const auto expected = readings(whole()), mine = readings(parts());
+
+  ASSERT_FALSE(mine.empty());
+  ASSERT_EQ(mine.size(), expected.size());
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    for (std::size_t k = 0; k < mine[i].size(); ++k) EXPECT_NEAR(mine[i][k], expected[i][k], kInParts);
+  }
 }
 
 TEST_P(InParts, ARankHoldsItsShareOfTheWeights) {
