@@ -67,6 +67,21 @@ TEST_F(SubmitTest, ThreadsOfTheStudyNeedProcessors) {
   EXPECT_THAT(result.err, HasSubstr("4 threads a rank: ask for --cpus-per-task 4"));
 }
 
+TEST_F(SubmitTest, SlicesAndJobsAtOnceExcludeEachOther) {
+  const auto result = submit({"--dry-run", "--array", "3", "--jobs", "2"});
+
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("--array 3 and --jobs 2"));
+}
+
+TEST_F(SubmitTest, JobsAtOnceAreCountedInWhatIsAsked) {
+  const auto result = submit({"--dry-run", "--jobs", "4", "--tasks-per-node", "2", "--max-restarts", "0"});
+
+  EXPECT_THAT(result.out, HasSubstr("asks:   4 jobs of 1 x 2 ranks"));
+  EXPECT_THAT(result.out, HasSubstr("4 starts, 32 rank-hours at most"));
+  EXPECT_THAT(result.out, HasSubstr(" --ranks 8"));
+}
+
 TEST_F(SubmitTest, WithoutALauncherThereIsOneRank) {
   const auto result = submit({"--dry-run", "--launcher", "none", "--tasks-per-node", "2"});
 
