@@ -6,8 +6,8 @@
 //   NS_FAULT_UNIT   "round:unit": what happens when the program begins this unit,
 //   NS_FAULT_DO     a signal's number, or "hang"
 //   NS_FAULT_CLOCK  the wall clock jumps by up to ten years, back and forth, at every look
-// Changes are write, pwrite, ftruncate, fsync, fdatasync, rename, unlink. `kill` ends the process before the change,
-// `torn` after half of it, `power` also undoes everything that was written since its file was last synced.
+// Changes are write, pwrite, ftruncate, fsync, fdatasync, rename, renameat2, unlink. `kill` ends the process before the
+// change, `torn` after half of it, `power` also undoes everything that was written since its file was last synced.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -244,6 +244,12 @@ int fdatasync(int descriptor) {
 int rename(const char* from, const char* to) noexcept {
   if (change(from, Change::other) == Outcome::fail) return -1;
   return real<int (*)(const char*, const char*)>("rename")(from, to);
+}
+
+int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned int how) noexcept {
+  if (change(from, Change::other) == Outcome::fail) return -1;
+  return real<int (*)(int, const char*, int, const char*, unsigned int)>("renameat2")(from_folder, from, to_folder, to,
+                                                                                      how);
 }
 
 int unlink(const char* path) noexcept {

@@ -1,8 +1,9 @@
 """Compares a checkpoint edited by neurosweep with the steered model, both as transformers runs them in float32.
 
-    edit_parity.py SOURCE EDITED STEERING.json STRENGTH
+    edit_parity.py SOURCE EDITED STEERING.json STRENGTH [and so on]
 
-Prints the largest difference of two logits, and how far steering moved the logits at all, as JSON.
+Prints, for each four words, the largest difference of two logits, and how far steering moved the logits at all, as a
+JSON array.
 """
 
 import json
@@ -47,9 +48,7 @@ def load(folder):
 
 
 @torch.no_grad()
-def main():
-    logging.set_verbosity_error()
-    source, edited, steering_path, strength = sys.argv[1:]
+def compare(source, edited, steering_path, strength):
     with open(steering_path) as file:
         steering = json.load(file)
     model, changed = load(source), load(edited)
@@ -57,9 +56,10 @@ def main():
     plain = model(tokens).logits
     steer(model, steering, float(strength))
     steered = model(tokens).logits
-    print(json.dumps({"difference": (changed(tokens).logits - steered).abs().max().item(),
-                      "effect": (steered - plain).abs().max().item(),
-                      "class": type(changed).__name__}))
+    return {"difference": (changed(tokens).logits - steered).abs().max().item(),
+            "effect": (steered - plain).abs().max().item(), "class": type(changed).__name__}
 
 
-main()
+logging.set_verbosity_error()
+words = sys.argv[1:]
+print(json.dumps([compare(*words[i:i + 4]) for i in range(0, len(words), 4)]))
