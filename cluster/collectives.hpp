@@ -17,8 +17,8 @@ class Collectives {
   virtual std::string_view name() const = 0;  ///< "none", "mpi" or "nccl"
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// data [n]: replaced by the sum over ranks, the same bits on each. On the host every number is summed in the order of
-  /// ranks, whatever n is.
+  /// data [n]: replaced by the sum over ranks, the same bits on each. On the host every number is summed in the order
+  /// of ranks, whatever n is.
   virtual void all_reduce_sum(float* data, std::size_t n) = 0;
   /// mine [n], all [size * n]: the pieces of all ranks in rank order.
   virtual void all_gather(const float* mine, float* all, std::size_t n) = 0;

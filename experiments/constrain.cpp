@@ -30,8 +30,10 @@ struct ConstrainArm {
   bool steered, constrained;
 };
 
-std::vector<ConstrainArm> arms_of(bool steers) {
-  std::vector<ConstrainArm> arms = {{kBaselineArm, false, false}, {kConstrainedArm, false, true}};
+/// Without limits a policy acts on steering only; without steering only limits act.
+std::vector<ConstrainArm> arms_of(bool steers, bool limits) {
+  std::vector<ConstrainArm> arms = {{kBaselineArm, false, false}};
+  if (limits) arms.push_back({kConstrainedArm, false, true});
   if (steers) arms.insert(arms.end(), {{kSteeredArm, true, false}, {kSteeredConstrainedArm, true, true}});
   return arms;
 }
@@ -64,6 +66,9 @@ class ConstrainExperiment final : public Experiment {
     }
     read_sources(spec, study, where);
     need_whole_models(study, spec);
+    if (!steers() && !has_limits()) {
+      throw input_error("{}: caps and denials act on steering, and nothing is steered: set from or file", where);
+    }
   }
 
   void check(const Database& store) const override {
@@ -107,7 +112,7 @@ class ConstrainExperiment final : public Experiment {
     }
     const auto vector = std::make_shared<const SteeringVector>(vector_of(members));
     const auto policy = std::make_shared<const Policy>(policy_of(members));
-    const auto arms = arms_of(!vector->empty());
+    const auto arms = arms_of(!vector->empty(), !policy->limits.empty());
     const TaskEntry& task = bench.catalog().task(unit.task);
     std::vector<AttemptRequest> requests;
     std::vector<SteerOrder> steered;
@@ -133,7 +138,7 @@ class ConstrainExperiment final : public Experiment {
   void reduce(const Catalog&, Database& db) const override { reduce_constraints(db, keys_.name, keys_.guarded); }
 
   Forecast forecast(const Catalog& catalog) const override {
-    const auto arms = static_cast<std::int64_t>(arms_of(!keys_.from.empty() || !keys_.file.empty()).size());
+    const auto arms = static_cast<std::int64_t>(arms_of(steers(), has_limits()).size());
     Forecast forecast;
     forecast.slots = keys_.slots;
     forecast.unit_sequences = keys_.items_per_unit * arms;
@@ -179,6 +184,9 @@ class ConstrainExperiment final : public Experiment {
     }
   }
 
+  bool steers() const { return !keys_.from.empty() || direction_; }
+  bool has_limits() const { return !keys_.envelope.empty() || (policy_ && !policy_->policy.limits.empty()); }
+
   std::vector<TaskItem> chosen(const Catalog& catalog, const std::string& task) const {
     return Selection{keys_.models, keys_.tasks, "test", keys_.items}.chosen(catalog, task);
   }
@@ -202,7 +210,7 @@ class ConstrainExperiment final : public Experiment {
   }
 
   void add_direction(Plan& plan, const Database& so_far, const std::string& model, const std::string& task) const {
-    if (keys_.from.empty() && !direction_) return;
+    if (!steers()) return;
     const SteeringPattern pattern =
         direction_ ? direction_->pattern : read_steering_pattern(so_far, keys_.from, model, task);
     if (pattern.neurons.empty()) {

@@ -62,13 +62,14 @@ LogisticProbe fit_logistic(const at::Tensor& x, const std::vector<double>& faile
   const at::Tensor z = raw.sub(probe.center).div_(probe.scale), y = at::tensor(failed, at::kDouble);
   const double step = 1 / (0.25 * (largest_eigenvalue(z) + 1) + penalty.l2);
   const double shrink = penalty.l1 * step;
+  const at::Tensor l2 = penalty.l2_factors.empty() ? at::full({z.size(1)}, penalty.l2, z.options())
+                                                   : at::tensor(penalty.l2_factors, at::kDouble).mul_(penalty.l2);
 
   at::Tensor w = at::zeros({z.size(1)}, z.options()), ahead = w.clone();
   double b = 0, ahead_b = 0, momentum = 1;
   for (int i = 0; i < kIterations; ++i) {
     const at::Tensor residual = at::matmul(z, ahead).add_(ahead_b).sigmoid_().sub_(y);
-    const at::Tensor gradient =
-        at::matmul(z.t(), residual).div_(static_cast<double>(z.size(0))).add_(ahead, penalty.l2);
+    const at::Tensor gradient = at::matmul(z.t(), residual).div_(static_cast<double>(z.size(0))).add_(ahead * l2);
     const at::Tensor moved = ahead.sub(gradient, step);
     const at::Tensor next = moved.sign().mul_(moved.abs().sub_(shrink).clamp_min_(0));
     const double next_b = ahead_b - step * residual.mean().item<double>();

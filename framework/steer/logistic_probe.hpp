@@ -7,10 +7,11 @@
 
 namespace neurosweep {
 
-/// Penalties of a logistic regression: minimised is mean cross-entropy + l1 * |w| + l2 / 2 * w².
+/// Penalties of a logistic regression: minimised is mean cross-entropy + l1 * |w| + l2 / 2 * sum of factor * w².
 struct LogisticPenalty {
   double l1 = 0;
   double l2 = 0;
+  std::vector<double> l2_factors = {};  ///< [K] 0 to 1; empty: all 1
 };
 
 /// A linear model of the log-odds of failure over standardised features.

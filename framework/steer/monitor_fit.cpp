@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/intervene/monitor_signals.hpp"
 #include "framework/rank/prediction_quality.hpp"
 #include "framework/steer/logistic_probe.hpp"
 
@@ -15,7 +16,8 @@ namespace neurosweep {
 
 namespace {
 
-constexpr double kPenalties[] = {3, 1, 0.3, 0.1, 0.03};
+constexpr double kPenalties[] = {100, 30, 10, 3, 1, 0.3, 0.1, 0.03};
+constexpr double kOutputFactor = 0.003;  ///< of the penalty on the output signals, which are few
 
 at::Tensor columns_of(const MonitorSample& sample, std::span<const std::size_t> columns) {
   const auto n = static_cast<std::int64_t>(sample.signals.size()), k = static_cast<std::int64_t>(columns.size());
@@ -62,12 +64,14 @@ MonitorFit fit_monitor_probe(const MonitorSample& train, const MonitorSample& va
     throw input_error("a monitor needs replies to be fitted on and others to be calibrated on");
   }
   const at::Tensor train_x = columns_of(train, columns), validate_x = columns_of(validate, columns);
+  std::vector<double> factors;
+  for (const std::size_t column : columns) factors.push_back(column < kOutputSignals.size() ? kOutputFactor : 1);
   std::vector<double> penalties(std::begin(kPenalties), std::end(kPenalties));
   if (columns.size() == 1) penalties = {0};
   MonitorFit best;
   best.validate_loss = std::numeric_limits<double>::infinity();
   for (const double penalty : penalties) {
-    const LogisticProbe fitted = fit_logistic(train_x, train.failed, {0, penalty});
+    const LogisticProbe fitted = fit_logistic(train_x, train.failed, {0, penalty, factors});
     const double loss = cross_entropy(fitted.logits(validate_x), validate.failed);
     if (loss >= best.validate_loss) continue;
     best = {expanded(fitted, columns, train.signals[0].size()), penalty, fitted.train_loss, loss};

@@ -22,9 +22,9 @@ struct MonitorFit {
   double train_loss = 0, validate_loss = 0;  ///< mean cross-entropy before calibration, nats
 };
 
-/// Fits a probe that reads some of the signals: L2 penalty of least loss on the validate replies (none for one signal),
-/// calibrated on them. A calibration that would turn the order of risks round is one of no knowledge: the risk is then
-/// the validate replies' rate of failure.
+/// Fits a probe that reads some of the signals: L2 penalty of least loss on the validate replies (none for one signal,
+/// weak on output signals), calibrated on them. A calibration that would turn the order of risks round is one of no
+/// knowledge: the risk is then the validate replies' rate of failure.
 ///   columns  signals that are read; the others get no weight
 ///   tokens   generated at this moment
 ///   throws   Error{input}: no reply on one of the sides

@@ -46,5 +46,29 @@ TEST(MakeReference, NamesTheItemThatDoesNotFitOrHasNothingToScore) {
                [&] { make_reference(words, "question\n", "", "a", 0, 100, "item x-2"); });
 }
 
+TEST(FindAnswerToken, IsTheFirstTokenThatHoldsTheLastOccurrence) {
+  const Tokenizer words = tokenizer();
+  const std::string completion = "2+2=4;4+3=17\nA: 17";
+  const auto tokens = words.encode(completion, AddSpecialTokens::no);
+
+  const auto found = find_answer_token(words, tokens, completion, "17");
+
+  ASSERT_TRUE(found);
+  const auto text_of_first = [&](std::int64_t n) {
+    return words.decode({tokens.data(), static_cast<std::size_t>(n)}, SkipSpecialTokens::yes);
+  };
+  EXPECT_LE(text_of_first(*found).size(), completion.rfind("17"));
+  EXPECT_GT(text_of_first(*found + 1).size(), completion.rfind("17"));
+}
+
+TEST(FindAnswerToken, FindsNothingWithoutAnAnswerInTheText) {
+  const Tokenizer words = tokenizer();
+  const auto tokens = words.encode("no number", AddSpecialTokens::no);
+
+  EXPECT_FALSE(find_answer_token(words, tokens, "no number", std::nullopt));
+  EXPECT_FALSE(find_answer_token(words, tokens, "no number", ""));
+  EXPECT_FALSE(find_answer_token(words, tokens, "no number", "17"));
+}
+
 }  // namespace
 }  // namespace neurosweep

@@ -48,6 +48,17 @@ TEST(FitLogistic, LeavesOutWeakFeaturesUnderAnL1Penalty) {
   for (int j = 1; j < 5; ++j) EXPECT_EQ(probe.weights[j].item<double>(), 0) << j;
 }
 
+TEST(FitLogistic, PenalisesEachFeatureByItsFactor) {
+  const Data known = data(4000);
+
+  const LogisticProbe spared = fit_logistic(known.x, known.failed, {.l2 = 30, .l2_factors = {0, 1, 1, 1, 1}});
+  const LogisticProbe even = fit_logistic(known.x, known.failed, {.l2 = 30});
+
+  EXPECT_NEAR(spared.weights[0].item<double>(), 2, 0.2);
+  EXPECT_LT(even.weights[0].item<double>(), 0.05);
+  for (int j = 1; j < 5; ++j) EXPECT_NEAR(spared.weights[j].item<double>(), 0, 0.01) << j;
+}
+
 TEST(FitLogistic, MeetsTheConditionsOfItsOptimum) {
   const Data known = data(500);
   const double l2 = 0.1;

@@ -60,6 +60,31 @@ TEST(UnitRows, LastActivationsAndGeometryTakeTheNumberOfTheirTrace) {
   EXPECT_THROW(rows.add(ActivationLastRow{0, 0, 0, 2, 0, {1.0f, static_cast<float>(kNan)}}), Error);
 }
 
+TEST(UnitRows, ReadingsAndRangesTakeTheNumberOfTheirTraceAndEnforcementsTheirOwn) {
+  UnitRows rows;
+  MonitorReadingRow reading;
+  reading.n_rows = 1;
+  reading.n = 2;
+  reading.readings = {1.0f, 2.0f};
+  ActivationRangeRow range;
+  range.n = 2;
+  range.ranges = {1.0f, static_cast<float>(kNan)};
+  EXPECT_THROW(rows.add(reading), Error) << "no trace yet";
+
+  rows.add(TraceRow{});
+  rows.add(TraceRow{});
+  rows.add(reading);
+  rows.add(EnforcementRow{});
+  rows.add(EnforcementRow{});
+
+  EXPECT_EQ(rows.get<MonitorReadingRow>()[0].seq, 1);
+  EXPECT_EQ(rows.get<EnforcementRow>()[1].seq, 1);
+  EXPECT_THROW(rows.add(range), Error);
+  range.ranges[1] = 2.0f;
+  rows.add(range);
+  EXPECT_EQ(rows.get<ActivationRangeRow>()[0].seq, 1);
+}
+
 TEST(UnitRows, RefusesANanScalarAndNamesIt) {
   TraceRow trace;
   trace.logprob = kNan;
