@@ -7,6 +7,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
 #include "framework/rank/critical_set.hpp"
+#include "framework/rank/trace_reader.hpp"
 #include "framework/rank/transfer.hpp"
 
 namespace neurosweep {
@@ -38,6 +39,15 @@ class TransferExperiment final : public Experiment {
     check_word("align", keys_.align, {"characters", "means"}, where);
     check_word("layers", keys_.layers, {"paired", "all"}, where);
     need_whole_models(study, spec);
+  }
+
+  void check(const Database& store) const override {
+    const ModelRow a = read_model(store, keys_.donor), b = read_model(store, keys_.receiver);
+    const bool asked = std::ranges::find(keys_.maps, kIdentityMap) != keys_.maps.end();
+    if (!asked || (a.n_layers == b.n_layers && a.n_neurons_per_layer == b.n_neurons_per_layer)) return;
+    throw input_error(
+        "transfer '{}': no identity between '{}' ({} layers of {} neurons) and '{}' ({} of {}): leave that map out",
+        keys_.name, a.name, a.n_layers, a.n_neurons_per_layer, b.name, b.n_layers, b.n_neurons_per_layer);
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
@@ -110,12 +120,7 @@ class TransferExperiment final : public Experiment {
     const ArchSpec &a = catalog.model(keys_.donor).arch, &b = catalog.model(keys_.receiver).arch;
     std::vector<std::string> maps;
     for (const std::string& map : keys_.maps.empty() ? kMaps : keys_.maps) {
-      if (map == kIdentityMap && (a.L != b.L || a.M != b.M)) {
-        if (keys_.maps.empty()) continue;
-        throw input_error(
-            "transfer '{}': no identity between '{}' ({} layers of {} neurons) and '{}' ({} of {}): leave that map out",
-            keys_.name, keys_.donor, a.L, a.M, keys_.receiver, b.L, b.M);
-      }
+      if (map == kIdentityMap && (a.L != b.L || a.M != b.M)) continue;
       maps.push_back(map);
       if (keys_.shuffled && map != kIdentityMap) maps.push_back(shuffled_map(map));
     }

@@ -56,17 +56,20 @@ void write_maps(std::ostream& out, const Database& db, const std::string& experi
 }
 
 void write_products(std::ostream& out, const Database& db, const std::string& experiment) {
-  out << "What the maps made of the donor's neurons. Similarity: held-out correlation of matched neurons, or cosine of "
-         "what the receiver's neurons write with what the donor's write, mapped. What it is worth stands where it is "
-         "used: see steering and sets, by the names here.\n\n";
-  MarkdownTable table({"from = ", "receiver", "task", "neurons", "layers", "similarity, mean"});
+  out << "What the maps made of the donor's neurons, over all tasks. Similarity: size of the held-out correlation of "
+         "matched neurons, or of the cosine of what the receiver's neurons write with what the donor's write, mapped; "
+         "mean over neurons. What it is worth stands where it is used: see steering and sets.\n\n";
+  MarkdownTable table({"made", "tasks", "neurons of a task", "layers", "similarity"});
   Statement sets = db.connection().prepare(
-      "SELECT experiment || '/' || map || '/' || source, receiver, task, count(*), count(DISTINCT layer), "
-      "avg(similarity) FROM transferred_neuron WHERE experiment = ? GROUP BY map, source, task ORDER BY source, map, "
-      "task");
+      "SELECT experiment || '/' || map || '/' || source, count(*), min(n), max(n), max(layers), sum(n * similarity) / "
+      "sum(n) FROM (SELECT experiment, map, source, task, count(*) AS n, count(DISTINCT layer) AS layers, "
+      "avg(abs(similarity)) AS similarity FROM transferred_neuron WHERE experiment = ? GROUP BY map, source, task) "
+      "GROUP BY map, source ORDER BY source, map");
   sets.bind(1, experiment);
   while (sets.step()) {
-    table.add({sets.text(0), sets.text(1), sets.text(2), sets.text(3), sets.text(4), share_text(sets, 5)});
+    const std::string least = sets.text(2), most = sets.text(3);
+    table.add({sets.text(0), sets.text(1), least == most ? most : fmt::format("{} to {}", least, most), sets.text(4),
+               share_text(sets, 5)});
   }
   table.write(out);
 }
