@@ -6,6 +6,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/model/arch_table.hpp"
+#include "framework/model/memory_map.hpp"
 
 namespace neurosweep {
 
@@ -33,6 +34,13 @@ at::Tensor LayerTensors::down(LayerIndex layer) const {
                       fmt::join(in_file.sizes().begin(), in_file.sizes().end(), ", "));
   }
   return down;
+}
+
+at::Tensor LayerTensors::copy(const std::string& name) const {
+  const at::Tensor in_file = checkpoint_.tensor(name);
+  at::Tensor copied = in_file.clone();
+  forget_pages(in_file.const_data_ptr(), in_file.nbytes());
+  return copied;
 }
 
 std::int64_t LayerTensors::input_dim() const {

@@ -32,6 +32,9 @@ class LayerTensors {
   ///   throws   Error{input}: missing, or of another shape than config.json says
   at::Tensor down(LayerIndex layer) const;
 
+  /// A tensor as the file holds it, copied; what was read of the file takes no memory afterwards.
+  at::Tensor copy(const std::string& name) const;
+
   /// Dimension of a weight in the file along which its inputs lie.
   std::int64_t input_dim() const;
 

@@ -19,6 +19,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/config/json.hpp"
+#include "framework/model/memory_map.hpp"
 
 namespace neurosweep {
 
@@ -209,8 +210,10 @@ const TensorEntry& SafetensorsFile::entry(std::string_view name) const {
 at::Tensor SafetensorsFile::raw(std::string_view name) const {
   const TensorEntry& in_file = entry(name);
   std::byte* data = map_->bytes().data() + data_begin_ + in_file.begin;
+  const std::size_t bytes = in_file.end - in_file.begin;
   return at::from_blob(
-      data, {static_cast<std::int64_t>(in_file.end - in_file.begin)}, [map = map_](void*) {}, at::kByte);
+      data, {static_cast<std::int64_t>(bytes)}, [map = map_, bytes](void* begin) { forget_pages(begin, bytes); },
+      at::kByte);
 }
 
 at::Tensor SafetensorsFile::tensor(std::string_view name) const {

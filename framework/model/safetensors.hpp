@@ -44,7 +44,8 @@ class SafetensorsFile {
 
   /// Dtype, shape and place of a tensor. Throws Error{input} when there is none of that name.
   const TensorEntry& entry(std::string_view name) const;
-  /// The bytes of a tensor of any dtype: a view on the map, [bytes] u8.
+  /// The bytes of a tensor of any dtype, as they are in the file: [bytes] u8, a view on the map that takes no memory
+  /// once it is released. Not for a tensor that was written to.
   at::Tensor raw(std::string_view name) const;
   const std::string& header() const { return header_; }  ///< its JSON text, padding included
 

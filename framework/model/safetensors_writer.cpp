@@ -5,7 +5,6 @@
 
 #include "framework/base/error.hpp"
 #include "framework/base/new_file.hpp"
-#include "framework/model/memory_map.hpp"
 #include "framework/model/safetensors.hpp"
 
 namespace neurosweep {
@@ -48,7 +47,6 @@ void write_safetensors(const std::string& path, const std::string& header, const
     ensure(numbers.is_contiguous() && numbers.is_cpu() && numbers.nbytes() == bytes_of(tensor),
            "a tensor to write has the bytes that its header says");
     file.write(std::span(static_cast<const std::byte*>(numbers.const_data_ptr()), numbers.nbytes()));
-    release_pages(numbers);
   }
   file.finish();
 }

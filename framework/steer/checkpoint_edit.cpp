@@ -60,7 +60,7 @@ class CheckpointEditor {
     old.numbers = at::stack(columns).contiguous();
     edit_.old[name] = std::move(old);
     change(name, model_.checkpoint().tensor(name), [this_model = &model_, name, columns = edit.columns] {
-      const at::Tensor changed = this_model->checkpoint().tensor(name).clone();
+      const at::Tensor changed = this_model->copy(name);
       for (const auto& [neuron, column] : columns) {
         at::Tensor place = changed.select(this_model->input_dim(), to_int(neuron));
         place.copy_(column);
@@ -170,7 +170,7 @@ class CheckpointEditor {
   /// Puts more rows or columns behind those of a tensor, changed or not.
   void grow(const std::string& name, std::int64_t dim, std::function<at::Tensor()> more) {
     const at::Tensor in_file = model_.checkpoint().tensor(name);
-    std::function<at::Tensor()> before = [&model = model_, name] { return model.checkpoint().tensor(name); };
+    std::function<at::Tensor()> before = [&model = model_, name] { return model.copy(name); };
     const auto changed = edit_.changes.tensors.find(name);
     if (changed != edit_.changes.tensors.end()) before = changed->second.make;
     change(name, in_file, [before, more = std::move(more), dim] {
