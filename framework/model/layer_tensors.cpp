@@ -36,6 +36,11 @@ at::Tensor LayerTensors::down(LayerIndex layer) const {
   return down;
 }
 
+void LayerTensors::forget_down(LayerIndex layer) const {
+  const at::Tensor in_file = checkpoint_.tensor(name(layer, names_.down));
+  forget_pages(in_file.const_data_ptr(), in_file.nbytes());
+}
+
 at::Tensor LayerTensors::copy(const std::string& name) const {
   const at::Tensor in_file = checkpoint_.tensor(name);
   at::Tensor copied = in_file.clone();

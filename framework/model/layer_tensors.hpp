@@ -32,6 +32,9 @@ class LayerTensors {
   ///   throws   Error{input}: missing, or of another shape than config.json says
   at::Tensor down(LayerIndex layer) const;
 
+  /// Takes a layer's W_down out of memory, when its columns have been read; it is read again when needed.
+  void forget_down(LayerIndex layer) const;
+
   /// A tensor as the file holds it, copied; what was read of the file takes no memory afterwards.
   at::Tensor copy(const std::string& name) const;
 

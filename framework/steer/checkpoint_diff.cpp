@@ -60,16 +60,27 @@ class Differ {
   at::Tensor squared_change(LayerIndex layer, std::string_view part, std::string_view suffix,
                             at::Tensor* old = nullptr) {
     const auto [a, b] = both(layer, part, suffix);
-    if (old != nullptr) *old = a.to(at::kDouble).norm(2, 0);
-    const at::Tensor change = (b.to(at::kDouble) - a.to(at::kDouble)).square().sum(0);
-    release_pages(a);
-    release_pages(b);
-    return change.contiguous();
+    at::Tensor change = at::zeros({M_}, at::kDouble);
+    if (!same_bits(a, b)) {
+      if (old != nullptr) *old = a.to(at::kDouble).norm(2, 0);
+      change = (b.to(at::kDouble) - a.to(at::kDouble)).square().sum(0).contiguous();
+    }
+    forget(a, b);
+    return change;
+  }
+
+  static bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+    return a.scalar_type() == b.scalar_type() && a.equal(b);
+  }
+
+  /// Both have been read.
+  static void forget(const at::Tensor& a, const at::Tensor& b) {
+    for (const at::Tensor* each : {&a, &b}) forget_pages(each->const_data_ptr(), each->nbytes());
   }
 
   void compare_layer(LayerIndex layer) {
     const TensorNames& names = a_.names();
-    at::Tensor old;
+    at::Tensor old = at::zeros({M_}, at::kDouble);
     const at::Tensor down = squared_change(layer, names.down, ".weight", &old).sqrt();
     at::Tensor in = at::zeros({M_}, at::kDouble);
     for (const std::string_view part : {names.gate, names.up}) {
@@ -101,13 +112,14 @@ class Differ {
       result_.tensors.push_back({name, "shape", std::max(a.numel(), b.numel()), 0, 0});
       return;
     }
-    const at::Tensor change = b.to(at::kDouble) - a.to(at::kDouble);
+    if (!same_bits(a, b)) add_changed(name, b.to(at::kDouble) - a.to(at::kDouble));
+    forget(a, b);
+  }
+
+  void add_changed(const std::string& name, const at::Tensor& change) {
     const auto n = change.count_nonzero().item<std::int64_t>();
-    if (n > 0) {
-      result_.tensors.push_back({name, "changed", n, change.abs().max().item<double>(), change.norm().item<double>()});
-    }
-    release_pages(a);
-    release_pages(b);
+    if (n == 0) return;
+    result_.tensors.push_back({name, "changed", n, change.abs().max().item<double>(), change.norm().item<double>()});
   }
 
   void add_lone(const std::string& name, const char* where, const at::Tensor& tensor) {

@@ -58,6 +58,7 @@ class CheckpointEditor {
       columns.push_back(down.select(1, to_int(neuron)));
     }
     old.numbers = at::stack(columns).contiguous();
+    model_.forget_down(layer);
     edit_.old[name] = std::move(old);
     change(name, model_.checkpoint().tensor(name), [this_model = &model_, name, columns = edit.columns] {
       const at::Tensor changed = this_model->copy(name);

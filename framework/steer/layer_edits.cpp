@@ -62,6 +62,8 @@ class Editor {
       const auto column = layer->second.columns.find(id.neuron);
       if (column != layer->second.columns.end()) return column->second;
     }
+    if (id.layer != read_layer_) model_.forget_down(read_layer_);
+    read_layer_ = id.layer;
     return model_.down(id.layer).select(1, to_int(id.neuron)).to(at::kDouble);
   }
 
@@ -79,6 +81,7 @@ class Editor {
 
   const LayerTensors& model_;
   LayerWeightEdits edits_;
+  LayerIndex read_layer_{};  ///< whose columns were read last
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
 #include "framework/config/json.hpp"
+#include "framework/model/memory_map.hpp"
 #include "framework/model/weights.hpp"
 
 namespace neurosweep {
@@ -56,11 +57,13 @@ class Restored {
 
   at::Tensor make() const {
     if (columns_.empty() && !bytes_.empty()) return numbers(at::kByte, {std::ssize(bytes_)});
-    at::Tensor tensor = now_.tensor(name_);
+    const at::Tensor in_file = now_.tensor(name_);
+    at::Tensor tensor = in_file;
     for (std::size_t d = 0; d < shape_.size(); ++d) {
       tensor = tensor.narrow(static_cast<std::int64_t>(d), 0, shape_[d]);
     }
     tensor = tensor.clone(at::MemoryFormat::Contiguous);
+    forget_pages(in_file.const_data_ptr(), in_file.nbytes());
     if (columns_.empty()) return tensor;
     const auto n = std::ssize(columns_);
     const at::Tensor old = numbers(tensor.scalar_type(), {n, tensor.numel() / tensor.size(dim_)});
