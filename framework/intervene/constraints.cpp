@@ -14,6 +14,30 @@ namespace {
 
 constexpr std::int64_t kWholeLayer = -1;
 
+/// Norms of a row's change and of the row before it. Sixteen sums, for vector registers.
+std::pair<double, double> norms(const float* before, const float* after, std::int64_t n) {
+  constexpr std::int64_t kLanes = 16;
+  float change[kLanes] = {}, whole[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t j = 0; j < kLanes; ++j) {
+      const float moved = after[i + j] - before[i + j];
+      change[j] += moved * moved;
+      whole[j] += before[i + j] * before[i + j];
+    }
+  }
+  for (; i < n; ++i) {
+    change[0] += (after[i] - before[i]) * (after[i] - before[i]);
+    whole[0] += before[i] * before[i];
+  }
+  double change_sum = 0, whole_sum = 0;
+  for (std::int64_t j = 0; j < kLanes; ++j) {
+    change_sum += change[j];
+    whole_sum += whole[j];
+  }
+  return {std::sqrt(change_sum), std::sqrt(whole_sum)};
+}
+
 /// Size of a change by the size of what it changes.
 double ratio_of(double change, double whole) {
   return change == 0 ? 0 : change / std::max(whole, 1e-12);
@@ -42,14 +66,17 @@ Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded
     if (!ready) {
       check_policy(*order.policy, guarded_.neurons, arch.L, arch.M);
       Ready made{order.policy->scope, order.policy->steering_cap,
-                 std::vector<LayerLimits>(static_cast<std::size_t>(arch.L))};
+                 std::vector<LayerLimits>(static_cast<std::size_t>(arch.L)), 0};
       for (const ActivationLimits& limits : order.policy->limits) {
         const auto layer = static_cast<std::size_t>(to_int(limits.id.layer));
         made.layers[layer].neurons.push_back(to_int(limits.id.neuron));
         made.layers[layer].low.push_back(static_cast<float>(limits.low));
         made.layers[layer].high.push_back(static_cast<float>(limits.high));
+        made.layers[layer].slots.push_back(static_cast<std::int64_t>(made.n_slots));
+        made.n_slots += 2;
         limited_layers_[layer] = true;
       }
+      made.n_slots += static_cast<std::size_t>(arch.L);
       capped_ = capped_ || std::isfinite(made.cap);
       ready = std::make_shared<const Ready>(std::move(made));
     }
@@ -67,13 +94,15 @@ bool Constraints::wants(Site site, LayerIndex layer) const {
 void Constraints::visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) {
   const bool acts = guarded_.hook != nullptr && guarded_.hook->wants(site, layer);
   const auto touches = site == Site::neuron ? find_touches(rows) : std::vector<Touch>{};
+  const bool caps = acts && capped_ && !touches.empty();
+  const bool floats = x.device().is_cpu() && x.scalar_type() == at::kFloat;
   at::Tensor before;
-  if (acts && capped_ && !touches.empty()) before = x.detach().contiguous().clone();
+  if (caps && floats) keep_rows(x = x.contiguous(), touches);
+  if (caps && !floats) before = x.detach().clone();
   if (acts) guarded_.hook->visit(site, layer, x, rows);
   if (touches.empty()) return;
   x = x.contiguous();
-  const bool floats = x.device().is_cpu() && x.scalar_type() == at::kFloat;
-  if (before.defined()) floats ? cap_floats(layer, before, x, touches) : cap_any(layer, before, x, touches);
+  if (caps) floats ? cap_floats(layer, x, touches) : cap_any(layer, before, x, touches);
   if (!limited_layers_[static_cast<std::size_t>(to_int(layer))]) return;
   floats ? limit_floats(layer, x, touches) : limit_any(layer, x, touches);
 }
@@ -104,25 +133,28 @@ std::vector<Constraints::Touch> Constraints::find_touches(const BatchRows& rows)
   return touches;
 }
 
-void Constraints::cap_floats(LayerIndex layer, const at::Tensor& before, at::Tensor& x,
-                             const std::vector<Touch>& touches) {
+void Constraints::keep_rows(const at::Tensor& x, const std::vector<Touch>& touches) {
   const std::int64_t T = x.size(1), M = x.size(2);
-  const auto* const old = before.const_data_ptr<float>();
+  const auto* const data = x.const_data_ptr<float>();
+  kept_.clear();
+  for (const Touch& touch : touches) {
+    const float* const first = data + (touch.row * T + touch.begin) * M;
+    kept_.insert(kept_.end(), first, first + (touch.end - touch.begin) * M);
+  }
+}
+
+void Constraints::cap_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches) {
+  const std::int64_t T = x.size(1), M = x.size(2);
   auto* const data = x.mutable_data_ptr<float>();
+  const float* from = kept_.data();
   for (const Touch& touch : touches) {
     const double cap = touch.run->policy->cap;
-    for (std::int64_t t = touch.begin; t < touch.end; ++t) {
-      const float* const from = old + (touch.row * T + t) * M;
+    for (std::int64_t t = touch.begin; t < touch.end; ++t, from += M) {
       float* const a = data + (touch.row * T + t) * M;
-      double change = 0, whole = 0;
-      for (std::int64_t i = 0; i < M; ++i) {
-        const double moved = static_cast<double>(a[i]) - from[i];
-        change += moved * moved;
-        whole += static_cast<double>(from[i]) * from[i];
-      }
-      const double ratio = ratio_of(std::sqrt(change), std::sqrt(whole));
+      const auto [change, whole] = norms(from, a, M);
+      const double ratio = ratio_of(change, whole);
       if (ratio <= cap) continue;
-      note(touch, ConstraintRule::cap, to_int(layer), kWholeLayer, t, ratio);
+      note(touch, t, cap_event(*touch.run->policy, layer, ratio));
       const auto share = static_cast<float>(cap / ratio);
       for (std::int64_t i = 0; i < M; ++i) a[i] = from[i] + share * (a[i] - from[i]);
     }
@@ -140,7 +172,7 @@ void Constraints::cap_any(LayerIndex layer, const at::Tensor& before, at::Tensor
       const std::int64_t at = touch.row * x.size(1) + t;
       const double ratio = ratio_of(size.const_data_ptr<float>()[at], whole.const_data_ptr<float>()[at]);
       if (ratio <= cap) continue;
-      note(touch, ConstraintRule::cap, to_int(layer), kWholeLayer, t, ratio);
+      note(touch, t, cap_event(*touch.run->policy, layer, ratio));
       x[touch.row][t].copy_(before[touch.row][t].to(at::kFloat).add(change[touch.row][t], cap / ratio));
     }
   }
@@ -158,8 +190,9 @@ void Constraints::limit_floats(LayerIndex layer, at::Tensor& x, const std::vecto
         const bool low = value < limits.low[k];
         if (!low && !(value > limits.high[k])) continue;
         const float kept = low ? limits.low[k] : limits.high[k];
-        note(touch, low ? ConstraintRule::floor : ConstraintRule::ceiling, to_int(layer), limits.neurons[k], t,
-             std::abs(static_cast<double>(kept) - value));
+        note(touch, t,
+             {low ? ConstraintRule::floor : ConstraintRule::ceiling, to_int(layer), limits.neurons[k],
+              static_cast<std::size_t>(limits.slots[k]) + (low ? 0 : 1), std::abs(static_cast<double>(kept) - value)});
         value = kept;
       }
     }
@@ -181,29 +214,37 @@ void Constraints::limit_any(LayerIndex layer, at::Tensor& x, const std::vector<T
     const auto K = static_cast<std::int64_t>(limits.neurons.size());
     for (std::int64_t i = 0; i < change.numel(); ++i) {
       if (values[i] == 0) continue;
-      note(touch, values[i] > 0 ? ConstraintRule::floor : ConstraintRule::ceiling, to_int(layer),
-           limits.neurons[static_cast<std::size_t>(i % K)], touch.begin + i / K, std::abs(values[i]));
+      const bool low = values[i] > 0;
+      const auto k = static_cast<std::size_t>(i % K);
+      note(touch, touch.begin + i / K,
+           {low ? ConstraintRule::floor : ConstraintRule::ceiling, to_int(layer), limits.neurons[k],
+            static_cast<std::size_t>(limits.slots[k]) + (low ? 0 : 1), std::abs(static_cast<double>(values[i]))});
     }
   }
 }
 
-void Constraints::note(const Touch& touch, ConstraintRule rule, std::int64_t layer, std::int64_t neuron,
-                       std::int64_t column, double size) {
+Constraints::Event Constraints::cap_event(const Ready& policy, LayerIndex layer, double ratio) {
+  const std::size_t slot = policy.n_slots - policy.layers.size() + static_cast<std::size_t>(to_int(layer));
+  return {ConstraintRule::cap, to_int(layer), kWholeLayer, slot, ratio};
+}
+
+void Constraints::note(const Touch& touch, std::int64_t column, const Event& event) {
   Run& run = *touch.run;
-  const std::pair key(layer, 3 * (neuron + 1) + static_cast<std::int64_t>(rule));
-  const auto found = run.places.find(key);
-  if (found != run.places.end()) {
-    Enforcement& entry = run.log[found->second];
+  if (run.places.empty()) run.places.assign(run.policy->n_slots, -1);
+  std::int32_t& place = run.places[event.slot];
+  if (place >= 0) {
+    Enforcement& entry = run.log[static_cast<std::size_t>(place)];
     ++entry.times;
-    entry.largest = std::max(entry.largest, size);
+    entry.largest = std::max(entry.largest, event.size);
     return;
   }
   if (run.log.size() == kMostLogged) {
     ++unlogged_;
     return;
   }
-  run.places.emplace(key, run.log.size());
-  run.log.push_back({touch.sequence, rule, layer, neuron, 1, touch.first_position + column, size});
+  place = static_cast<std::int32_t>(run.log.size());
+  run.log.push_back(
+      {touch.sequence, event.rule, event.layer, event.neuron, 1, touch.first_position + column, event.size});
 }
 
 std::vector<Enforcement> Constraints::log() const {

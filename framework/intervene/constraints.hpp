@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
@@ -66,16 +65,18 @@ class Constraints final : public ActivationHook {
   struct LayerLimits {
     std::vector<std::int64_t> neurons;
     std::vector<float> low, high;
+    std::vector<std::int64_t> slots;  ///< of a neuron's floor in the log, its ceiling's comes behind it
   };
   /// A policy made ready; sequences share it.
   struct Ready {
     PolicyScope scope;
     double cap;
     std::vector<LayerLimits> layers;  ///< [L]
+    std::size_t n_slots;              ///< of a log: two for every limited neuron, then one for each layer's cap
   };
   struct Run {
     std::shared_ptr<const Ready> policy;
-    std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> places;  ///< (layer, neuron and rule) -> log
+    std::vector<std::int32_t> places;  ///< [n_slots] index into log, -1: not there; empty before the first
     std::vector<Enforcement> log;
   };
   /// Columns [begin, end) of batch row `row` are within a policy's scope.
@@ -85,16 +86,25 @@ class Constraints final : public ActivationHook {
     std::int64_t row, begin, end, first_position;
   };
   std::vector<Touch> find_touches(const BatchRows& rows);
-  void cap_floats(LayerIndex layer, const at::Tensor& before, at::Tensor& x, const std::vector<Touch>& touches);
+  void cap_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
   void cap_any(LayerIndex layer, const at::Tensor& before, at::Tensor& x, const std::vector<Touch>& touches);
   void limit_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
   void limit_any(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
-  void note(const Touch& touch, ConstraintRule rule, std::int64_t layer, std::int64_t neuron, std::int64_t column,
-            double size);
+  /// What was enforced where, without its sequence and place.
+  struct Event {
+    ConstraintRule rule;
+    std::int64_t layer, neuron;
+    std::size_t slot;
+    double size;
+  };
+  static Event cap_event(const Ready& policy, LayerIndex layer, double ratio);
+  void note(const Touch& touch, std::int64_t column, const Event& event);
+  void keep_rows(const at::Tensor& x, const std::vector<Touch>& touches);
 
   Guarded guarded_;
   std::unordered_map<std::int64_t, Run> runs_;
   std::vector<bool> limited_layers_;  ///< [L]
+  std::vector<float> kept_;           ///< rows of a layer before the hook acts
   bool capped_ = false;
   std::int64_t unlogged_ = 0;
 };

@@ -19,27 +19,25 @@ bool MonitorReader::wants(Site site, LayerIndex layer) const {
 }
 
 void MonitorReader::visit(Site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) {
-  const at::Tensor read = neurons_.read(layer, x);
+  const auto read = neurons_.read(layer, x);
   const auto places = neurons_.places(layer);
-  const auto* values = read.const_data_ptr<float>();
   for (std::size_t b = 0; b < rows.sequence.size(); ++b) {
     if (rows.n_tokens[b] == 0 || rows.sequence[b] < 0) continue;
     State& state = state_of(rows.sequence[b]);
-    const auto stride = static_cast<std::int64_t>(places.size());
-    const float* row = values + static_cast<std::int64_t>(b) * x.size(1) * stride;
-    for (std::int64_t t = 0; t < rows.n_tokens[b]; ++t, row += stride) {
-      const bool generated = rows.first_position[b] + t >= rows.prompt_length[b];
-      if (layer == neurons_.first_layer()) {
-        ++(generated ? state.generated : state.prompt_tokens);
-        state.recent_tokens += generated ? 1 : 0;
-      }
-      for (std::size_t k = 0; k < places.size(); ++k) {
-        const std::size_t place = places[k];
-        (generated ? state.running : state.prompt)[place] += row[k];
-        if (generated) state.recent[place] += row[k];
-        state.last[place] = row[k];
-      }
+    const std::int64_t prompt =
+        std::clamp<std::int64_t>(rows.prompt_length[b] - rows.first_position[b], 0, rows.n_tokens[b]);
+    if (layer == neurons_.first_layer()) {
+      state.prompt_tokens += prompt;
+      state.generated += rows.n_tokens[b] - prompt;
+      state.recent_tokens += rows.n_tokens[b] - prompt;
     }
+    const auto row = static_cast<std::int64_t>(b);
+    for (std::int64_t t = 0; t < rows.n_tokens[b]; ++t) {
+      double* const sums = t < prompt ? state.prompt.data() : state.recent.data();
+      for (std::size_t k = 0; k < places.size(); ++k) sums[places[k]] += read.at(row, t, k);
+    }
+    if (prompt == 0) continue;
+    for (std::size_t k = 0; k < places.size(); ++k) state.last[places[k]] = read.at(row, prompt - 1, k);
   }
 }
 
@@ -85,6 +83,7 @@ void MonitorReader::read(State& state) const {
     const double over = static_cast<double>(std::max<std::int64_t>(1, tokens));
     for (const double sum : sums) signals.push_back(static_cast<float>(sum / over));
   };
+  for (std::size_t k = 0; k < state.recent.size(); ++k) state.running[k] += state.recent[k];
   append_means(state.prompt, state.prompt_tokens);
   append_means(state.running, state.generated);
   if (state.generated == 0) {

@@ -37,8 +37,10 @@ class MonitorReader final : public ActivationHook {
   /// Sums over the tokens of a sequence that were fed, and over its predictions.
   struct State {
     std::int64_t prompt_tokens = 0, generated = 0, recent_tokens = 0, predictions = 0;
-    std::vector<double> prompt, running, recent;  ///< [K]
-    std::vector<float> last;                      ///< [K] at the last token fed
+    std::vector<double> prompt;   ///< [K]
+    std::vector<double> running;  ///< [K] up to the last reading
+    std::vector<double> recent;   ///< [K] since then
+    std::vector<float> last;      ///< [K] at the last token of the prompt
     double logprob = 0, entropy = 0;
     double lowest_logprob = 0, highest_entropy = 0;
     std::int64_t next_reading = 0;  ///< generated tokens at which the next one is due

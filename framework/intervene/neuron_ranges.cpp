@@ -8,9 +8,8 @@
 namespace neurosweep {
 
 void NeuronRanges::visit(Site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) {
-  const at::Tensor read = neurons_.read(layer, x);
+  const auto read = neurons_.read(layer, x);
   const auto places = neurons_.places(layer);
-  const auto stride = static_cast<std::int64_t>(places.size());
   for (std::size_t b = 0; b < rows.sequence.size(); ++b) {
     const std::int64_t begin = std::max<std::int64_t>(0, rows.prompt_length[b] - 1 - rows.first_position[b]);
     if (begin >= rows.n_tokens[b]) continue;
@@ -21,11 +20,11 @@ void NeuronRanges::visit(Site, LayerIndex layer, at::Tensor& x, const BatchRows&
       range.largest.assign(neurons_.size(), -std::numeric_limits<float>::infinity());
     }
     if (layer == neurons_.first_layer()) range.n_tokens += rows.n_tokens[b] - begin;
-    const float* row = read.const_data_ptr<float>() + (static_cast<std::int64_t>(b) * x.size(1) + begin) * stride;
-    for (std::int64_t t = begin; t < rows.n_tokens[b]; ++t, row += stride) {
+    for (std::int64_t t = begin; t < rows.n_tokens[b]; ++t) {
       for (std::size_t k = 0; k < places.size(); ++k) {
-        range.least[places[k]] = std::min(range.least[places[k]], row[k]);
-        range.largest[places[k]] = std::max(range.largest[places[k]], row[k]);
+        const float a = read.at(static_cast<std::int64_t>(b), t, k);
+        range.least[places[k]] = std::min(range.least[places[k]], a);
+        range.largest[places[k]] = std::max(range.largest[places[k]], a);
       }
     }
   }

@@ -1,5 +1,6 @@
 #include <map>
 #include <ostream>
+#include <set>
 
 #include "framework/base/error.hpp"
 #include "framework/rank/critical_set.hpp"
@@ -19,32 +20,35 @@ std::string moment_text(const MonitorQualityRow& row) {
 
 /// AUROC of every predictor at every moment, over all tasks.
 void write_moments(std::ostream& out, const Database& db, const std::string& experiment, const std::string& model) {
-  std::map<std::string, std::map<std::pair<std::string, std::int64_t>, std::string>> cells;
-  std::map<std::pair<std::string, std::int64_t>, std::string> moments;
+  using Moment = std::pair<std::string, std::int64_t>;  // reading, tokens
+  std::map<Moment, std::map<std::string, std::string>> cells;
+  std::map<Moment, std::int64_t> replies;
+  std::set<std::string> predictors;
+  std::map<Moment, std::string> names;
   db.for_each<MonitorQualityRow>("WHERE experiment = ? AND model = ? AND split = 'test' AND task = ?",
                                  {experiment, model, std::string(kAllTasks)}, [&](MonitorQualityRow&& row) {
                                    if (!row.auroc) return;
-                                   const std::pair key(row.reading, row.tokens);
-                                   moments[key] = fmt::format("{} ({})", moment_text(row), row.n);
-                                   cells[row.predictor][key] =
+                                   const Moment moment(row.reading, row.tokens);
+                                   names[moment] = moment_text(row);
+                                   replies[moment] = row.n;
+                                   predictors.insert(row.predictor);
+                                   cells[moment][row.predictor] =
                                        fmt::format("{:.3f} ({})", *row.auroc,
                                                    interval_text(row.auroc_low, row.auroc_high, plain_number));
                                  });
-  std::vector<std::string> header = {"predictor"};
-  for (const auto& [key, text] : moments) header.push_back(text);
+  std::vector<std::string> header = {"read after", "replies"};
+  header.insert(header.end(), predictors.begin(), predictors.end());
   MarkdownTable table(header);
-  for (const auto& [predictor, of] : cells) {
-    std::vector<std::string> line = {predictor};
-    for (const auto& [key, text] : moments) {
-      const auto found = of.find(key);
-      line.push_back(found == of.end() ? "-" : found->second);
-    }
+  for (const auto& [moment, of] : cells) {
+    std::vector<std::string> line = {names[moment], fmt::format("{}", replies[moment])};
+    for (const auto& predictor : predictors) line.push_back(of.contains(predictor) ? of.at(predictor) : "-");
     table.add(std::move(line));
   }
   if (table.empty()) return;
   out << fmt::format(
-      "### Model {}\n\nAUROC on test replies to all tasks, by tokens generated (replies that are still "
-      "running then).\n\n",
+      "### Model {}\n\nAUROC on test replies to all tasks, by generated tokens, over replies that are still running "
+      "then; `last` and `highest` reading of every reply. Tasks differ in difficulty, which alone tells something: the "
+      "named query `warnings` has the tasks one by one.\n\n",
       model);
   table.write(out);
 }
@@ -58,8 +62,10 @@ void write_alarms(std::ostream& out, const Database& db, const std::string& expe
   MarkdownTable table({"task", "reads", "stated", "false alarms", "95 % interval", "failures found", "95 % interval",
                        "before the answer", "tokens to the answer", "tokens to the end"});
   db.for_each<MonitorAlarmRow>(
-      "WHERE experiment = ? AND model = ? AND split = 'test' ORDER BY rate, task, predictor", {experiment, model},
-      [&](MonitorAlarmRow&& row) {
+      "WHERE experiment = ? AND model = ? AND split = 'test' AND (task = ? OR predictor IN (SELECT predictor FROM "
+      "monitor_fit AS f WHERE f.experiment = monitor_alarm.experiment AND f.model = monitor_alarm.model AND exported = "
+      "1)) ORDER BY rate, task, predictor",
+      {experiment, model, std::string(kAllTasks)}, [&](MonitorAlarmRow&& row) {
         const auto share = [](std::int64_t k, std::int64_t n, const std::optional<double>& rate) {
           return rate ? fmt::format("{} ({} of {})", percent_text(*rate), k, n) : "-";
         };
@@ -105,7 +111,8 @@ void write_monitors(std::ostream& out, const Database& db) {
              "calibration and thresholds on validate; judged here on test. `neurons`: chosen neurons; `output`: tokens "
              "so far, mean and lowest log-probability, mean and highest entropy; `both`; the others are baselines of "
              "one measure each. An alarm is raised at the first reading above the threshold, which is set so that at "
-             "most the stated share of right replies has one at any moment. Tokens to the answer: from the alarm to "
+             "most the stated share of right replies has one at any moment, over all tasks together: within a task it "
+             "may be more or less. Tokens to the answer: from the alarm to "
              "the first token of the wrong answer, median and quartiles over the failures found; negative when the "
              "alarm came after it.\n\n";
       last = experiment;

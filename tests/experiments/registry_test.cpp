@@ -32,7 +32,8 @@ class RegistryTest : public ::testing::Test {
 
 TEST_F(RegistryTest, MakesEveryKind) {
   const auto made =
-      make_experiments(study("[[experiment]]\nkind = \"trace\"\n"
+      make_experiments(study("[models.other]\npath = \"o\"\n"
+                             "[[experiment]]\nkind = \"trace\"\nmodels = [\"small\"]\n"
                              "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
                              "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
                              "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"
@@ -47,6 +48,8 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"monitor\"\n"
                              "[[experiment]]\nkind = \"envelope\"\nneurons = \"race\"\n"
                              "[[experiment]]\nkind = \"constrain\"\nenvelope = \"envelope\"\nfrom = \"learn\"\n"
+                             "[[experiment]]\nkind = \"transfer\"\ndonor = \"small\"\nreceiver = \"other\"\n"
+                             "sources = [\"learn\"]\n"
                              "[[experiment]]\nkind = \"steer\"\n"
                              "[[experiment.variant]]\nname = \"push\"\nfrom = \"identify\"\n"));
 
