@@ -32,7 +32,8 @@ class RegistryTest : public ::testing::Test {
 
 TEST_F(RegistryTest, MakesEveryKind) {
   const auto made =
-      make_experiments(study("[[experiment]]\nkind = \"trace\"\n"
+      make_experiments(study("[models.large]\npath = \"l\"\n"
+                             "[[experiment]]\nkind = \"trace\"\n"
                              "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
                              "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
                              "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"
@@ -44,8 +45,10 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"gradient\"\n"
                              "[[experiment]]\nkind = \"learn\"\nfrom = \"race\"\n"
                              "[[experiment]]\nkind = \"template\"\nfrom = \"trace\"\nneurons = \"race\"\n"
+                             "[[experiment]]\nkind = \"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\n"
+                             "sources = [\"identify\"]\n"
                              "[[experiment]]\nkind = \"steer\"\n"
-                             "[[experiment.variant]]\nname = \"push\"\nfrom = \"identify\"\n"));
+                             "[[experiment.variant]]\nname = \"push\"\nfrom = \"transfer/ridge/identify\"\n"));
 
   EXPECT_EQ(made.size(), experiment_kinds().size());
 }
