@@ -128,7 +128,12 @@ class TransferExperiment final : public Experiment {
   }
 
   TransferSpec spec_of(const Catalog& catalog) const {
-    return {keys_.name, keys_.donor, keys_.receiver, keys_.sources, keys_.tasks, maps_of(catalog), keys_.top};
+    std::optional<std::uint64_t> random_seed;
+    if (keys_.random) {
+      random_seed = static_cast<std::uint64_t>(content_seed(catalog.study(), keys_.name + "|random donor neurons"));
+    }
+    return {keys_.name,  keys_.donor,      keys_.receiver, keys_.sources,
+            keys_.tasks, maps_of(catalog), keys_.top,      random_seed};
   }
 
   /// Whether every unit that was planned is done: a map of some layers would pass for one of all.
@@ -196,7 +201,10 @@ std::optional<std::string> source_of_product(const ExperimentSpec& transfer, con
     if (source == nullptr) continue;
     for (const std::string& map : kMaps) {
       for (const std::string& made : {map, shuffled_map(map)}) {
-        if (name == transfer_product(transfer.name, made, *source)) return *source;
+        if (name == transfer_product(transfer.name, made, *source) ||
+            name == transfer_product(transfer.name, made, random_source(*source))) {
+          return *source;
+        }
       }
     }
   }

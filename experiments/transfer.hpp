@@ -22,6 +22,7 @@ struct TransferKeys {
   std::int64_t top = 50;
   std::vector<std::string> maps;
   bool shuffled = true;
+  bool random = true;
   std::string align = "characters";
   std::string layers = "paired";
   std::int64_t samples = 4096;
@@ -45,6 +46,8 @@ struct TransferKeys {
     v.optional("maps", maps, "identity (models of one shape), matching, ridge, procrustes; []: all that can be made");
     v.optional("shuffled", shuffled,
                "true: also MAP-shuffled, the control: each map fitted on samples whose pairing was dealt anew");
+    v.optional("random", random,
+               "true: also the source \"random SOURCE\", the control: as many random neurons of the same donor layers");
     v.optional("align", align,
                "a sample is: characters (two tokens that end at the same one) or means (of a whole completion)");
     v.optional("layers", layers, "neurons are matched between: paired (layers, by CKA) or all (pairs of layers)");

@@ -5,9 +5,11 @@
 #include <tuple>
 
 #include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
 #include "framework/rank/assignment.hpp"
 #include "framework/rank/critical_set.hpp"
+#include "framework/rank/matched_sets.hpp"
 #include "framework/rank/trace_reader.hpp"
 
 namespace neurosweep {
@@ -186,6 +188,31 @@ std::vector<TransferMapRow> read_residual_quality(const Database& db, const Tran
   return rows;
 }
 
+/// The same values on random neurons of the same layers; none where a layer has too few neurons.
+std::optional<DonorSet> random_control(const Database& db, const TransferSpec& spec, const DonorSet& set) {
+  std::vector<NeuronId> ids;
+  for (const DonorNeuron& neuron : set.neurons) ids.push_back(neuron.id);
+  const auto seed = derive_seed(*spec.random_seed, set.source + "|" + set.task);
+  std::map<LayerIndex, std::vector<NeuronId>> drawn;
+  try {
+    const auto draws = make_matched_sets(ids, read_model(db, spec.donor).n_neurons_per_layer, 1, seed);
+    for (const NeuronId& id : draws.front()) {
+      drawn[id.layer].push_back(id);
+    }
+  } catch (const Error& failure) {
+    log_warning("{}: no random control of '{}', task '{}': {}", spec.experiment, set.source, set.task, failure.what());
+    return std::nullopt;
+  }
+  DonorSet control = set;
+  control.source = random_source(set.source);
+  for (DonorNeuron& neuron : control.neurons) {
+    auto& left = drawn.at(neuron.id.layer);
+    neuron.id = left.back();
+    left.pop_back();
+  }
+  return control;
+}
+
 /// A set's neurons, or those of them that its direction or template names.
 DonorSet donor_set(const Database& db, const TransferSpec& spec, const CriticalSet& set) {
   DonorSet donor{set.experiment, set.task, DonorForm::bare, {}};
@@ -218,6 +245,10 @@ std::string_view form_name(DonorForm form) {
   return form == DonorForm::bare ? "bare" : form == DonorForm::push ? "push" : "pull";
 }
 
+std::string random_source(const std::string& source) {
+  return "random " + source;
+}
+
 std::string transfer_product(const std::string& experiment, const std::string& map, const std::string& source) {
   return fmt::format("{}/{}/{}", experiment, map, source);
 }
@@ -228,7 +259,10 @@ std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& sp
     const std::size_t before = sets.size();
     for (const CriticalSet& set : read_critical_sets(db, source)) {
       const bool wanted = set.task == kAllTasks || std::ranges::find(spec.tasks, set.task) != spec.tasks.end();
-      if (set.model == spec.donor && wanted) sets.push_back(donor_set(db, spec, set));
+      if (set.model != spec.donor || !wanted) continue;
+      sets.push_back(donor_set(db, spec, set));
+      if (!spec.random_seed) continue;
+      if (auto control = random_control(db, spec, sets.back())) sets.push_back(std::move(*control));
     }
     if (sets.size() == before) {
       log_warning("{}: '{}' found no neuron on the donor '{}': nothing of it is transferred", spec.experiment, source,

@@ -32,8 +32,11 @@ struct DonorSet {
   std::vector<DonorNeuron> neurons;  ///< most important first
 };
 
-/// The sets of all sources, with the directions or templates that go with them, in the order of the sources. A source
-/// without one is warned of.
+/// The control of a source: as many random neurons of the same donor layers, with the same values.
+std::string random_source(const std::string& source);
+
+/// The sets of all sources, with the directions or templates that go with them, in the order of the sources, each
+/// before its random control. A source without one is warned of, and a layer with too few neurons for a control.
 ///   throws  Error{input} when no source found anything on the donor
 std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& spec);
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,9 @@ struct TransferSpec {
   std::string receiver;
   std::vector<std::string> sources;
   std::vector<std::string> tasks;
-  std::vector<std::string> maps;  ///< with the shuffled ones
-  std::int64_t top = 50;          ///< neurons of each set that are mapped
+  std::vector<std::string> maps;             ///< with the shuffled ones
+  std::int64_t top = 50;                     ///< neurons of each set that are mapped
+  std::optional<std::uint64_t> random_seed;  ///< none: no control sets of random donor neurons
 };
 
 /// CKA of every donor layer with every receiver layer; each donor layer is paired with the one most like it.

@@ -32,8 +32,8 @@ class RegistryTest : public ::testing::Test {
 
 TEST_F(RegistryTest, MakesEveryKind) {
   const auto made =
-      make_experiments(study("[models.other]\npath = \"o\"\n"
-                             "[[experiment]]\nkind = \"trace\"\nmodels = [\"small\"]\n"
+      make_experiments(study("[models.large]\npath = \"l\"\n"
+                             "[[experiment]]\nkind = \"trace\"\n"
                              "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n"
                              "[[experiment]]\nkind = \"sweep\"\ncandidates = \"identify\"\n"
                              "[[experiment]]\nkind = \"suppress\"\nfrom = \"sweep\"\n"
@@ -48,10 +48,10 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"monitor\"\n"
                              "[[experiment]]\nkind = \"envelope\"\nneurons = \"race\"\n"
                              "[[experiment]]\nkind = \"constrain\"\nenvelope = \"envelope\"\nfrom = \"learn\"\n"
-                             "[[experiment]]\nkind = \"transfer\"\ndonor = \"small\"\nreceiver = \"other\"\n"
-                             "sources = [\"learn\"]\n"
+                             "[[experiment]]\nkind = \"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\n"
+                             "sources = [\"identify\"]\n"
                              "[[experiment]]\nkind = \"steer\"\n"
-                             "[[experiment.variant]]\nname = \"push\"\nfrom = \"identify\"\n"));
+                             "[[experiment.variant]]\nname = \"push\"\nfrom = \"transfer/ridge/identify\"\n"));
 
   EXPECT_EQ(made.size(), experiment_kinds().size());
 }

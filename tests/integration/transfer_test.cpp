@@ -259,6 +259,58 @@ TEST_F(TransferTest, GivesSetsDirectionsAndTemplatesToAnotherArchitectureWhateve
   EXPECT_THAT(testing::read_file(store() + "/report.md"), HasSubstr("## Transfer: transfer (large to small)"));
 }
 
+TEST_F(TransferTest, ComparesModelsOfTwoTokenizersWhereTheirTokensEndTogether) {
+  const std::string letters = dir_.file("letters");
+  fs::copy(testing::small_reasoner(), letters);
+  Json tokenizer = parse_json(testing::read_file(letters + "/tokenizer.json"), "tokenizer");
+  tokenizer["model"]["merges"] = Json::array();
+  fs::remove(letters + "/tokenizer.json");
+  testing::write_file(letters + "/tokenizer.json", json_text(tokenizer));
+  Json config = parse_json(testing::read_file(letters + "/config.json"), "config");
+  config["max_position_embeddings"] = 512;
+  fs::remove(letters + "/config.json");
+  testing::write_file(letters + "/config.json", json_text(config));
+  std::string text = testing::study_head("tokens", {"compare"}) + R"([models.letters]
+path = "LETTERS"
+
+[[experiment]]
+kind = "gradient"
+models = ["small"]
+items = 6
+top = 10
+
+[[experiment]]
+kind = "transfer"
+name = "characters"
+donor = "small"
+receiver = "letters"
+sources = ["gradient"]
+items = 30
+
+[[experiment]]
+kind = "transfer"
+name = "means"
+donor = "small"
+receiver = "letters"
+sources = ["gradient"]
+items = 30
+align = "means"
+)";
+  text.replace(text.find("LETTERS"), 7, letters);
+
+  const auto run = run_neurosweep({"run", write_text("tokens.toml", text), "--store", store()});
+
+  ASSERT_EQ(run.status, 0) << run.err;
+  const Json maps = query(
+      "SELECT experiment, map, max(n_samples) AS n, max(n_held_out) AS held, sum(held_out) AS worth FROM transfer_map "
+      "WHERE map LIKE 'ridge%' GROUP BY experiment, map ORDER BY experiment, map");
+  ASSERT_EQ(maps.size(), 4U);
+  EXPECT_GT(maps.at(0).at("n").get<int>(), 200);
+  EXPECT_GT(maps.at(0).at("worth").get<double>(), maps.at(1).at("worth").get<double>() + 0.5);
+  EXPECT_EQ(maps.at(2).at("n").get<int>(), 24);
+  EXPECT_EQ(maps.at(2).at("held").get<int>(), 6);
+}
+
 TEST_F(TransferTest, RefusesStudiesThatMakeNoSense) {
   expect_refused("receiver = \"small\"", "receiver = \"large\"", "donor and receiver are both 'large'");
   expect_refused("maps = [\"ridge\"]", "maps = [\"identity\"]",

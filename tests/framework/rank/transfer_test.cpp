@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <set>
 
 #include "framework/rank/steering_pattern.hpp"
 #include "tests/framework/rank/synthetic_store.hpp"
@@ -211,6 +212,26 @@ TEST_F(TransferTest, LeavesOutTheNeuronsBeyondTop) {
   ASSERT_THAT(sets, SizeIs(1)) << "sort is no task of the transfer";
   ASSERT_THAT(sets[0].neurons, SizeIs(2));
   EXPECT_EQ(sets[0].neurons[1].value, -1);
+}
+
+TEST_F(TransferTest, DrawsControlsFromTheSameLayersWithTheSameValues) {
+  add_donor({{2, 3.0}, {1, -1.0}});
+  TransferSpec wanted = spec({});
+  wanted.random_seed = 4;
+
+  const auto sets = read_donor_sets(db(), wanted);
+
+  ASSERT_THAT(sets, SizeIs(2));
+  EXPECT_EQ(sets[1].source, "random found");
+  ASSERT_THAT(sets[1].neurons, SizeIs(2));
+  EXPECT_EQ(sets[1].neurons[0].value, 3);
+  EXPECT_EQ(sets[1].neurons[1].value, -1);
+  std::set<int> drawn;
+  for (const DonorNeuron& neuron : sets[1].neurons) {
+    EXPECT_EQ(neuron.id.layer, LayerIndex{0});
+    drawn.insert(to_int(neuron.id.neuron));
+  }
+  EXPECT_THAT(drawn, ElementsAre(0, 3));
 }
 
 TEST_F(TransferTest, RefusesSourcesThatFoundNothingOnTheDonor) {
