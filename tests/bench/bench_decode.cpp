@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -130,10 +131,20 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
+enum class Meter { wall, cpu };
+
+/// Seconds of the clock, or of computing by all threads of this process.
+double seconds_of(Meter meter) {
+  if (meter == Meter::wall) return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 class DecodeBench {
  public:
-  DecodeBench(const Decoder& decoder, const SteerJob& job, std::int64_t pairs)
-      : decoder_(decoder), job_(job), pairs_(pairs) {}
+  DecodeBench(const Decoder& decoder, const SteerJob& job, std::int64_t pairs, Meter meter)
+      : decoder_(decoder), job_(job), pairs_(pairs), meter_(meter) {}
 
   /// One comparison of `sequences` sequences at once, with the hook and with another or none. Keeps the tokens under
   /// `name`.
@@ -143,9 +154,9 @@ class DecodeBench {
       requests.push_back({job_.prompts[static_cast<std::size_t>(s) % job_.prompts.size()], 0, job_.new_tokens});
     }
     const auto run = [&](ActivationHook* with, std::vector<Generation>& made) {
-      const auto begin = Clock::now();
+      const double begin = seconds_of(meter_);
       made = generate(decoder_, requests, {}, sequences, with);
-      return std::chrono::duration<double>(Clock::now() - begin).count();
+      return seconds_of(meter_) - begin;
     };
     std::vector<double> plain, edited, ratio;
     std::vector<Generation> plain_made, edited_made;
@@ -188,6 +199,7 @@ class DecodeBench {
   const Decoder& decoder_;
   const SteerJob& job_;
   std::int64_t pairs_;
+  Meter meter_;
   std::vector<Json> tokens_;
 };
 
@@ -201,6 +213,7 @@ int run_decode(const std::vector<std::string>& words) {
   std::string model, job_path, out, summary;
   std::int64_t threads = 2, pairs = 3;
   std::vector<std::string> sizes;
+  bool cpu_time = false;
   CommandLine line("neurosweep_bench_decode --model DIR --job STEER.json",
                    "Times greedy generation plain, with interventions and steered.");
   line.option("model", model, "checkpoint folder");
@@ -208,6 +221,7 @@ int run_decode(const std::vector<std::string>& words) {
   line.option("sequences", sizes, "sequences at once, may be repeated (default 16 and 64)");
   line.option("threads", threads, "compute threads (default 2)");
   line.option("pairs", pairs, "plain and edited runs of each comparison (default 3)");
+  line.flag("cpu-time", cpu_time, "time by seconds of computing, not by the clock: for one thread on a busy machine");
   line.option("out", out, "tokens, JSON lines");
   line.option("summary", summary, "rates as JSON (also printed)");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return 0;
@@ -224,7 +238,7 @@ int run_decode(const std::vector<std::string>& words) {
   const double load_seconds = std::chrono::duration<double>(Clock::now() - load_begin).count();
   const SteerJob job = read_steer_job(job_path, arch);
 
-  DecodeBench bench(decoder, job, pairs);
+  DecodeBench bench(decoder, job, pairs, cpu_time ? Meter::cpu : Meter::wall);
   Json comparisons = Json::array();
   for (const std::string& size : sizes) {
     const std::int64_t sequences = std::stoll(size);
