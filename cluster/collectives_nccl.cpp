@@ -36,7 +36,9 @@ ncclUniqueId share_unique_id(const Comm& comm) {
 class NcclCollectives final : public Collectives {
  public:
   NcclCollectives(const Comm& comm, int cuda_device) : rank_(comm.rank()), size_(comm.size()) {
-    check_cuda(cudaSetDevice(cuda_device), "cudaSetDevice");
+    const cudaError_t chosen = cudaSetDevice(cuda_device);
+    const auto worst = comm.all_max(chosen);  // a rank that failed here alone would leave the others waiting below
+    check_cuda(chosen != cudaSuccess ? chosen : static_cast<cudaError_t>(worst), "cudaSetDevice");
     check_nccl(ncclCommInitRank(&nccl_, size_, share_unique_id(comm), rank_), "ncclCommInitRank");
   }
   ~NcclCollectives() override {

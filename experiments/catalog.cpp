@@ -91,15 +91,29 @@ SweepLimits Workbench::sweep_limits(const std::string& model, std::int64_t rows)
   }
 }
 
+namespace {
+
+/// The least of what the ranks of a group give, in whole MiB: batches are cut by it, and must be cut alike.
+std::int64_t least_over_ranks(ModelGroup* group, std::int64_t bytes) {
+  if (group == nullptr) return bytes;
+  constexpr std::int64_t kMiB = 1 << 20;
+  const auto mine = static_cast<float>(bytes / kMiB);
+  std::vector<float> all(static_cast<std::size_t>(group->part().count));
+  group->gather(&mine, all.data(), 1);
+  return static_cast<std::int64_t>(*std::min_element(all.begin(), all.end())) * kMiB;
+}
+
+}  // namespace
+
 SweepLimits limits_within(std::int64_t memory, const Decoder& decoder, std::int64_t rows) {
   if (!decoder.device().is_cpu()) return {rows, 0};
   decoder.packed();
-  const std::int64_t resident = resident_bytes();
-  if (resident >= memory) {
+  const std::int64_t left = least_over_ranks(decoder.group(), memory - resident_bytes());
+  if (left <= 0) {
     throw input_error("{} are allowed, but the process with the loaded model already takes {}: allow more",
-                      bytes_text(memory), bytes_text(resident));
+                      bytes_text(memory), bytes_text(memory - left));
   }
-  return {rows, memory - resident};
+  return {rows, left};
 }
 
 at::ScalarType parse_dtype(const std::string& name, const SourcePlace& place) {

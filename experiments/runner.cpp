@@ -65,8 +65,10 @@ void on_root(const Comm& comm, Action&& action) {
   });
 }
 
-/// How long a rank whose unit failed waits for the others of its group before it ends the run.
-constexpr std::chrono::seconds kGroupPatience{30};
+/// How long a rank whose unit failed waits for the others of its group before it ends the run: they may wait for it in
+/// the middle of the unit. Nobody waits for anybody while models are loaded.
+constexpr std::chrono::seconds kUnitPatience{30};
+constexpr std::chrono::hours kLoadPatience{24};
 
 /// The CUDA device of a rank, or nothing for the CPU.
 std::optional<int> choose_device(const std::string& wanted, int local_rank) {
@@ -265,9 +267,33 @@ class StudyRun {
     watchdog_->begin_unit(number);
     journal_->begin_unit(round_id_, number);
     std::optional<UnitRows> rows;
+    StepResult step = run_step(kLoadPatience, [&] {
+      if (groups_->group().size() > 1) bench_->decoder(unit.model);
+    });
+    if (!step.failure) step = run_step(kUnitPatience, [&] { rows = experiment.measure(*bench_, plan_, unit); });
+    journal_->end_unit();
+    watchdog_->end_unit();
+    if (step.failure) {
+      note_failure(number, *step.failure, step.alone);
+      return UnitOutcome::failed;
+    }
+    if (!groups_->is_leader()) return UnitOutcome::done;
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    shard_->append(round_id_, number, unit_hash(plan_, unit), std::move(*rows), seconds.count());
+    return UnitOutcome::done;
+  }
+
+  /// What became of a step of a unit on the ranks of the group.
+  struct StepResult {
+    std::optional<Error> failure;  ///< of this rank, else of another
+    bool alone = false;            ///< see RankGroups::Verdict
+  };
+
+  template <class Step>
+  StepResult run_step(std::chrono::milliseconds patience, Step&& step) {
     std::optional<Error> failure;
     try {
-      rows = experiment.measure(*bench_, plan_, unit);
+      step();
     } catch (const Error& thrown) {
       failure = thrown;
     } catch (const std::bad_alloc&) {
@@ -275,18 +301,9 @@ class StudyRun {
     } catch (const std::exception& thrown) {
       failure = Error(ErrorKind::internal, first_line(thrown.what()));
     }
-    journal_->end_unit();
-    watchdog_->end_unit();
-    const auto [failed, alone] = groups_->agree(failure ? failure->what() : "", kGroupPatience);
-    if (failure || !failed.empty()) {
-      if (!failure) failure = Error(ErrorKind::internal, fmt::format("on another rank of the group: {}", failed));
-      note_failure(number, *failure, alone);
-      return UnitOutcome::failed;
-    }
-    if (!groups_->is_leader()) return UnitOutcome::done;
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    shard_->append(round_id_, number, unit_hash(plan_, unit), std::move(*rows), seconds.count());
-    return UnitOutcome::done;
+    const auto [failed, alone] = groups_->agree(failure ? failure->what() : "", patience);
+    if (!failure && !failed.empty()) failure = error(ErrorKind::internal, "on another rank of the group: {}", failed);
+    return {failure, alone};
   }
 
   /// A failure of the whole group is its leader's to tell; a rank that failed alone ends the run, as the others wait

@@ -14,6 +14,8 @@ namespace neurosweep {
 
 namespace {
 
+constexpr std::int64_t kFewestSamples = 4;  ///< over which layers can be compared
+
 const std::vector<std::string> kMaps = {kIdentityMap, kMatchingMap, kRidgeMap, kProcrustesMap};
 
 class TransferExperiment final : public Experiment {
@@ -38,6 +40,11 @@ class TransferExperiment final : public Experiment {
     }
     check_word("align", keys_.align, {"characters", "means"}, where);
     check_word("layers", keys_.layers, {"paired", "all"}, where);
+    if (keys_.align == "means" && keys_.items_per_unit < kFewestSamples) {
+      throw input_error(
+          "{}: items_per_unit = {}, but with align = \"means\" layers are compared over {} items at least", where,
+          keys_.items_per_unit, kFewestSamples);
+    }
     need_whole_models(study, spec);
   }
 
@@ -150,9 +157,14 @@ class TransferExperiment final : public Experiment {
 
   void add_similarity_units(Plan& plan, const Catalog& catalog) const {
     for (const std::string& task : keys_.tasks) {
-      for (auto& ids : item_blocks(items_of(catalog, task), keys_.items_per_unit)) {
-        plan.units.push_back({keys_.receiver, task, std::move(ids)});
+      auto blocks = item_blocks(items_of(catalog, task), keys_.items_per_unit);
+      // A short rest goes with the block before it: layers are compared over four samples at least.
+      if (blocks.size() > 1 && std::ssize(blocks.back()) < std::min(kFewestSamples, keys_.items_per_unit)) {
+        const auto rest = std::move(blocks.back());
+        blocks.pop_back();
+        blocks.back().insert(blocks.back().end(), rest.begin(), rest.end());
       }
+      for (auto& ids : blocks) plan.units.push_back({keys_.receiver, task, std::move(ids)});
     }
   }
 

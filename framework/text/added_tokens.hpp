@@ -70,7 +70,7 @@ class AddedTokens {
   /// A normalised stretch of plain text, or an added token's id.
   struct Part {
     std::optional<std::int64_t> token;
-    Piece piece;
+    TextPiece piece;
   };
   std::vector<Part> cut(std::string_view text) const;
 

@@ -18,9 +18,9 @@ constexpr std::string_view kWhitespacePattern = R"([\w\x{200C}\x{200D}]+|[^\w\s\
 using SharedRegex = std::shared_ptr<const Regex>;
 
 PreTokenizer make_splitter(SharedRegex regex, SplitBehavior behavior, SplitOn on) {
-  return [regex = std::move(regex), behavior, on](std::vector<Piece>& pieces) {
-    std::vector<Piece> parts;
-    for (const Piece& piece : pieces) {
+  return [regex = std::move(regex), behavior, on](std::vector<TextPiece>& pieces) {
+    std::vector<TextPiece> parts;
+    for (const TextPiece& piece : pieces) {
       for (const TextSpan span : split_text(piece.text, *regex, behavior, on)) {
         if (span.begin == span.end) continue;
         parts.push_back({piece.text.substr(span.begin, span.end - span.begin), piece.at_start && span.begin == 0});
@@ -43,16 +43,16 @@ void spell_bytes(std::string& text) {
 
 PreTokenizer make_byte_level(const Json& spec, const std::string& origin) {
   const bool prefixes = optional_or<bool>(spec, "add_prefix_space", true, origin);
-  PreTokenizer split = [](std::vector<Piece>&) {};
+  PreTokenizer split = [](std::vector<TextPiece>&) {};
   if (optional_or<bool>(spec, "use_regex", true, origin)) {
     split = make_splitter(compile(kByteLevelPattern, origin), SplitBehavior::isolated, SplitOn::match);
   }
-  return [prefixes, split](std::vector<Piece>& pieces) {
-    for (Piece& piece : pieces) {
+  return [prefixes, split](std::vector<TextPiece>& pieces) {
+    for (TextPiece& piece : pieces) {
       if (prefixes && !piece.text.starts_with(' ')) piece.text.insert(0, 1, ' ');
     }
     split(pieces);
-    for (Piece& piece : pieces) spell_bytes(piece.text);
+    for (TextPiece& piece : pieces) spell_bytes(piece.text);
   };
 }
 
@@ -90,12 +90,12 @@ Prepend prepend_of(const Json& spec, const std::string& origin) {
 PreTokenizer make_metaspace(const Json& spec, const std::string& origin) {
   const auto mark = require<std::string>(spec, "replacement", origin);
   const Prepend prepend = prepend_of(spec, origin);
-  PreTokenizer split = [](std::vector<Piece>&) {};
+  PreTokenizer split = [](std::vector<TextPiece>&) {};
   if (optional_or<bool>(spec, "split", true, origin)) {
     split = make_splitter(compile(literal_pattern(mark), origin), SplitBehavior::merged_with_next, SplitOn::match);
   }
-  return [mark, prepend, split, space = compile(" ", origin)](std::vector<Piece>& pieces) {
-    for (Piece& piece : pieces) {
+  return [mark, prepend, split, space = compile(" ", origin)](std::vector<TextPiece>& pieces) {
+    for (TextPiece& piece : pieces) {
       piece.text = space->replace_all(piece.text, mark);
       const bool wanted = prepend == Prepend::always || (prepend == Prepend::first && piece.at_start);
       if (wanted && !piece.text.starts_with(mark)) piece.text.insert(0, mark);
@@ -105,7 +105,7 @@ PreTokenizer make_metaspace(const Json& spec, const std::string& origin) {
 }
 
 PreTokenizer make_sequence(const Json& spec, const std::string& origin) {
-  return [steps = make_parts(make_pre_tokenizer, spec, "pretokenizers", origin)](std::vector<Piece>& pieces) {
+  return [steps = make_parts(make_pre_tokenizer, spec, "pretokenizers", origin)](std::vector<TextPiece>& pieces) {
     for (const PreTokenizer& step : steps) step(pieces);
   };
 }
@@ -123,7 +123,7 @@ constexpr PartKind<PreTokenizer> kPreTokenizers[] = {
 }  // namespace
 
 PreTokenizer make_pre_tokenizer(const Json& spec, const std::string& origin) {
-  if (spec.is_null()) return [](std::vector<Piece>&) {};
+  if (spec.is_null()) return [](std::vector<TextPiece>&) {};
   return make_part<PreTokenizer>(kPreTokenizers, spec, origin);
 }
 

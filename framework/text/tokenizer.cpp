@@ -106,10 +106,10 @@ std::vector<std::int64_t> Tokenizer::encode(std::string_view text, AddSpecialTok
       ids.push_back(*part.token);
       continue;
     }
-    std::vector<Piece> pieces;
+    std::vector<TextPiece> pieces;
     pieces.push_back(std::move(part.piece));
     parts_->pre_tokenizer(pieces);
-    for (const Piece& piece : pieces) parts_->model->tokenize(piece.text, ids);
+    for (const TextPiece& piece : pieces) parts_->model->tokenize(piece.text, ids);
   }
   if (add == AddSpecialTokens::yes) ids.insert(ids.end(), parts_->frame.after.begin(), parts_->frame.after.end());
   return ids;

@@ -98,10 +98,10 @@ TEST(TokenizerParts, NormalizeAndSplitAsHuggingFaceDoes) {
       make_normalizer(item["spec"], "spec")(normalized);
       result = normalized;
     } else {
-      std::vector<Piece> pieces = {{text, true}};
+      std::vector<TextPiece> pieces = {{text, true}};
       make_pre_tokenizer(item["spec"], "spec")(pieces);
       result = Json::array();
-      for (const Piece& piece : pieces) result.push_back(piece.text);
+      for (const TextPiece& piece : pieces) result.push_back(piece.text);
     }
     EXPECT_EQ(result, item["result"]) << item;
   }
