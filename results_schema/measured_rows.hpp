@@ -248,8 +248,8 @@ struct UnitFailureRow {
 };
 
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
-using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow,
-                                  PromptActivationRow, ActivationLastRow, TraceGeometryRow, MonitorReadingRow,
-                                  ActivationRangeRow, EnforcementRow>;
+using MeasuredTables =
+    std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow, PromptActivationRow,
+               ActivationLastRow, TraceGeometryRow, MonitorReadingRow, ActivationRangeRow, EnforcementRow>;
 
 }  // namespace neurosweep

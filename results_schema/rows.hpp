@@ -22,13 +22,13 @@
 namespace neurosweep {
 
 /// The rows of every table of every store.
-using AllTables = decltype(std::tuple_cat(std::declval<MeasuredTables>(), std::declval<PlanTables>(),
-                                          std::declval<DerivedTables>(), std::declval<SetSearchTables>(),
-                                          std::declval<DirectionTables>(), std::declval<PredictionTables>(), std::declval<ValidationTables>(),
-                                          std::declval<IdentificationTables>(), std::declval<SteerTables>(),
-                                          std::declval<MonitorTables>(), std::declval<ConstraintTables>(),
-                                          std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow,
-                                                                  LaunchRow, WorkerRow, MergedShardRow, ShardRow>>()));
+using AllTables = decltype(std::tuple_cat(
+    std::declval<MeasuredTables>(), std::declval<PlanTables>(), std::declval<DerivedTables>(),
+    std::declval<SetSearchTables>(), std::declval<DirectionTables>(), std::declval<PredictionTables>(),
+    std::declval<ValidationTables>(), std::declval<IdentificationTables>(), std::declval<SteerTables>(),
+    std::declval<MonitorTables>(), std::declval<ConstraintTables>(),
+    std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow, LaunchRow, WorkerRow, MergedShardRow,
+                            ShardRow>>()));
 
 /// Calls visit.template operator()<Row>() for each row type of a tuple, in order.
 template <class Tables, class Visit>
