@@ -120,8 +120,12 @@ TEST_F(DeterminismTest, AStudyStoppedAgainAndAgainGoesOnWithOtherRankCounts) {
   int status = -1;
 
   for (std::size_t launch = 0; launch < 30 && status != 0; ++launch) {
+    const std::size_t shards = fs::exists(store()) ? list_shards(store()).size() : 0;
     testing::BackgroundProgram program(run_words(counts[launch % counts.size()], path, store()));
-    const bool stop = stops < 3 && !program.finished_within(std::chrono::milliseconds(1500 + 150 * launch));
+    // A rank opens its shard right before its first unit.
+    const auto at_work = [&] { return fs::exists(store()) && list_shards(store()).size() > shards; };
+    while (stops < 3 && !at_work() && !program.finished_within(std::chrono::milliseconds(5))) continue;
+    const bool stop = stops < 3 && !program.finished_within(std::chrono::milliseconds(50 * launch));
     if (stop) program.signal_group(SIGTERM);
     status = program.wait();
     stops += status != 0 ? 1 : 0;

@@ -322,9 +322,9 @@ TEST_F(TransferTest, RefusesStudiesThatMakeNoSense) {
   expect_refused("from = \"transfer/ridge/gradient\"", "from = \"transfer/rigde/gradient\"",
                  "no earlier experiment of kind");
   expect_refused("items = 20\ntop = 20", "items = 20\nsplit = \"test\"",
-                 "what judges steering must not have chosen it");
+                 "what judges it must not have chosen it");
   expect_refused("items = 12\ntop = 30", "items = 12\nsplit = \"test\"",
-                 "what judges steering must not have chosen it");
+                 "what judges it must not have chosen it");
 }
 
 }  // namespace
