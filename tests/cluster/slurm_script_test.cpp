@@ -186,6 +186,32 @@ TEST_F(SweepScript, JobsAtOnceTakeTheirSharesAndEachRequeuesItself) {
   EXPECT_THAT(calls(), HasSubstr("scontrol requeue 6_2\n"));
 }
 
+TEST_F(SweepScript, OfJobsAtOnceOneThatFailsByItsNodeLeavesTheOthersWaiting) {
+  const auto cancels = [&](int status, std::vector<std::string> variables) {
+    testing::write_file(dir_.file("calls"), "");
+    on_run(fmt::format("exit {}", status));
+    variables.insert(variables.end(), {"SLURM_ARRAY_JOB_ID=6", "SLURM_ARRAY_TASK_ID=2", "SLURM_ARRAY_TASK_COUNT=3"});
+    EXPECT_EQ(start(variables).status, status);
+    return calls().find("scancel --state=PENDING 6\n") != std::string::npos;
+  };
+
+  for (const int status : {0, 2, 3}) EXPECT_TRUE(cancels(status, {"NEUROSWEEP_AT_ONCE=yes"})) << status;
+  for (const int status : {4, 5, 70, 127}) EXPECT_FALSE(cancels(status, {"NEUROSWEEP_AT_ONCE=yes"})) << status;
+  for (const int status : {0, 2, 3, 4, 70}) EXPECT_TRUE(cancels(status, {})) << status;
+}
+
+/// To bash before 4.4 an empty array is unset, and `set -u` ends the script there.
+TEST_F(SweepScript, GivesNoArrayThatMayBeEmptyToAnOldBash) {
+  std::string script = testing::read_file(NS_SOURCE_DIR "/slurm/sweep.sbatch");
+  for (const std::string name : {"share", "start"}) {
+    const std::string guarded = fmt::format("${{{0}[@]+\"${{{0}[@]}}\"}}", name);
+    const auto at = script.find(guarded);
+    ASSERT_NE(at, std::string::npos) << name;
+    script.erase(at, guarded.size());
+    EXPECT_THAT(script, Not(HasSubstr(name + "[@]")));
+  }
+}
+
 TEST_F(SweepScript, NearTimeLimitTheRunIsAskedToStopAndTheJobRequeued) {
   on_run("trap 'echo 5 > units; exit 85' USR1; touch working; while :; do sleep 0.05; done");
 
