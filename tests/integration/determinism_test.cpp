@@ -120,12 +120,11 @@ TEST_F(DeterminismTest, AStudyStoppedAgainAndAgainGoesOnWithOtherRankCounts) {
   int status = -1;
 
   for (std::size_t launch = 0; launch < 30 && status != 0; ++launch) {
-    const std::size_t shards = fs::exists(store()) ? list_shards(store()).size() : 0;
     testing::BackgroundProgram program(run_words(counts[launch % counts.size()], path, store()));
-    // A rank opens its shard right before its first unit.
-    const auto at_work = [&] { return fs::exists(store()) && list_shards(store()).size() > shards; };
+    // A rank has a journal from right before its first unit to its end in order.
+    const auto at_work = [&] { return fs::exists(store()) && !list_journals(store()).empty(); };
     while (stops < 3 && !at_work() && !program.finished_within(std::chrono::milliseconds(5))) continue;
-    const bool stop = stops < 3 && !program.finished_within(std::chrono::milliseconds(50 * launch));
+    const bool stop = stops < 3 && !program.finished_within(std::chrono::milliseconds(100));
     if (stop) program.signal_group(SIGTERM);
     status = program.wait();
     stops += status != 0 ? 1 : 0;
