@@ -39,8 +39,10 @@ class TwoHosts : public testing::StudyTest {
                      testing::neurosweep_path(), "run", study, "--store", store()});
   }
 
-  /// A study of some 10 s of one processor.
-  std::string long_study() const { return write_study({{"items = 12\ntop", "items = 150\ntop"}}); }
+  /// A study of some 30 s of one processor: events take seconds to be noticed.
+  std::string long_study() const {
+    return write_study({{"items = 12\ntop", "items = 150\ntop"}, {"random_sets = 3", "random_sets = 12"}});
+  }
 
   /// Content hash of a study run by one process.
   std::string hash_on_one_host(const std::string& study) const {
