@@ -4,10 +4,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include <fmt/ranges.h>
-
 #include "framework/base/error.hpp"
 #include "framework/config/json.hpp"
+#include "framework/steer/neuron_columns.hpp"
 
 namespace neurosweep {
 
@@ -15,36 +14,6 @@ namespace {
 
 constexpr std::string_view kFormat = "neurosweep edits";
 constexpr std::int64_t kVersion = 1;
-
-using KeyNames = std::vector<std::string_view>;
-
-void check_keys(const Json& json, const KeyNames& valid, std::string_view origin) {
-  for (const auto& [key, value] : json.items()) {
-    if (std::ranges::find(valid, key) == valid.end()) {
-      throw input_error("{}: unknown key '{}' (valid: {})", origin, key, fmt::join(valid, ", "));
-    }
-  }
-}
-
-/// The neurons in the columns `layer` and `neuron`.
-std::vector<NeuronId> read_neurons(const Json& json, std::string_view origin) {
-  const auto layers = require<std::vector<std::int64_t>>(json, "layer", origin);
-  const auto neurons = require<std::vector<std::int64_t>>(json, "neuron", origin);
-  if (layers.size() != neurons.size() || layers.empty()) {
-    throw input_error("{}: expected as many layers as neurons, one or more, found {} and {}", origin, layers.size(),
-                      neurons.size());
-  }
-  std::vector<NeuronId> ids;
-  std::set<NeuronId> known;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (layers[i] < 0 || neurons[i] < 0) throw input_error("{}: a negative layer or neuron", origin);
-    ids.push_back({LayerIndex(layers[i]), NeuronIndex(neurons[i])});
-    if (!known.insert(ids.back()).second) {
-      throw input_error("{}: neuron {} of layer {} is there twice", origin, neurons[i], layers[i]);
-    }
-  }
-  return ids;
-}
 
 std::vector<double> read_column(const Json& json, std::string_view key, std::size_t n, std::string_view origin) {
   auto values = require<std::vector<double>>(json, key, origin);
@@ -71,7 +40,7 @@ void check_fold(const FoldEdit& fold, std::string_view origin) {
 }
 
 ScaleEdit read_scale(const Json& json, std::string_view origin) {
-  ScaleEdit edit{read_neurons(json, origin), require<double>(json, "factor", origin)};
+  ScaleEdit edit{read_neuron_columns(json, origin), require<double>(json, "factor", origin)};
   if (!std::isfinite(edit.factor)) throw input_error("{}: factor is not finite", origin);
   if (edit.factor == 1) throw input_error("{}: factor 1 would change nothing", origin);
   return edit;
@@ -79,7 +48,7 @@ ScaleEdit read_scale(const Json& json, std::string_view origin) {
 
 RankOneEdit read_rank_one(const Json& json, std::string_view origin) {
   RankOneEdit edit;
-  edit.neurons = read_neurons(json, origin);
+  edit.neurons = read_neuron_columns(json, origin);
   edit.key = read_column(json, "key", edit.neurons.size(), origin);
   edit.target = read_column(json, "target", edit.neurons.size(), origin);
   edit.strength = read_number(json, "strength", 1, origin);
@@ -125,7 +94,7 @@ WeightEdit read_edit(const Json& json, EditFile& file, const std::string& folder
   }
   if (op == "remove") {
     check_keys(json, {"op", "layer", "neuron"}, origin);
-    return ScaleEdit{read_neurons(json, origin), 0};
+    return ScaleEdit{read_neuron_columns(json, origin), 0};
   }
   if (op == "rank_one") {
     check_keys(json, {"op", "layer", "neuron", "key", "target", "strength"}, origin);
@@ -169,7 +138,7 @@ EditFile parse_edits(std::string_view text, const std::string& origin) {
   EditFile file;
   file.checkpoint_hash = optional_or<std::string>(json, "checkpoint_hash", "", origin);
   if (const Json* kept = find_key(json, "protected", origin)) {
-    const auto ids = read_neurons(*kept, origin + ": protected");
+    const auto ids = read_neuron_columns(*kept, origin + ": protected");
     file.protected_set.insert(ids.begin(), ids.end());
   }
   const std::string folder = std::filesystem::path(origin).parent_path().string();
@@ -191,9 +160,17 @@ EditFile fold_of(const SteeringFile& steering, double strength, std::string_view
 void protect(EditFile& file, std::string_view text, std::string_view origin) {
   const Json json = parse_json(text, origin);
   check_keys(json, {"layer", "neuron"}, origin);
-  const auto ids = read_neurons(json, origin);
+  const auto ids = read_neuron_columns(json, origin);
   file.protected_set.insert(ids.begin(), ids.end());
   check_protected(file, origin);
+}
+
+void check_protected_exist(const EditFile& file, std::int64_t L, std::int64_t M, std::string_view origin) {
+  for (const NeuronId id : file.protected_set) {
+    if (to_int(id.layer) < L && to_int(id.neuron) < M) continue;
+    throw input_error("{}: protected: neuron {} of layer {} is outside the model of {} layers with {} neurons", origin,
+                      to_int(id.neuron), to_int(id.layer), L, M);
+  }
 }
 
 }  // namespace neurosweep

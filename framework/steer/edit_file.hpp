@@ -61,4 +61,7 @@ EditFile fold_of(const SteeringFile& steering, double strength, std::string_view
 /// Adds the neurons of a protection file (columns `layer` and `neuron`) and fails when an edit touches one.
 void protect(EditFile& file, std::string_view text, std::string_view origin);
 
+/// Throws Error{input} when a protected neuron is none of a model with L layers of M neurons.
+void check_protected_exist(const EditFile& file, std::int64_t L, std::int64_t M, std::string_view origin);
+
 }  // namespace neurosweep

@@ -53,7 +53,7 @@ class Editor {
  private:
   at::Tensor column_of(NeuronId id) {
     const ArchSpec& arch = model_.arch();
-    if (to_int(id.layer) >= arch.L || to_int(id.neuron) >= arch.M) {
+    if (to_int(id.layer) < 0 || to_int(id.layer) >= arch.L || to_int(id.neuron) < 0 || to_int(id.neuron) >= arch.M) {
       throw input_error("{}: neuron {} of layer {} is outside the model of {} layers with {} neurons", model_.dir(),
                         to_int(id.neuron), to_int(id.layer), arch.L, arch.M);
     }

@@ -1,10 +1,8 @@
 #include "framework/steer/monitor_file.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
@@ -13,6 +11,7 @@
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/trace_reader.hpp"
 #include "framework/steer/checkpoint_match.hpp"
+#include "framework/steer/neuron_columns.hpp"
 
 namespace neurosweep {
 
@@ -20,43 +19,13 @@ namespace {
 
 constexpr std::string_view kFormat = "neurosweep monitor";
 constexpr std::int64_t kVersion = 1;
-constexpr std::array kKeys = {"format", "version", "predictor", "model",      "from",
-                              "every",  "layer",   "neuron",    "thresholds", "probes"};
-
-void check_keys(const Json& json, std::string_view origin) {
-  for (const auto& [key, value] : json.items()) {
-    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
-      throw input_error("{}: unknown key '{}' (valid: {})", origin, key, fmt::join(kKeys, ", "));
-    }
-  }
-}
+const std::vector<std::string_view> kKeys = {"format", "version", "predictor", "model",      "from",
+                                             "every",  "layer",   "neuron",    "thresholds", "probes"};
 
 void check_finite(const std::vector<double>& values, const char* key, std::string_view origin) {
   for (const double value : values) {
     if (!std::isfinite(value)) throw input_error("{}: a number of '{}' is {}", origin, key, value);
   }
-}
-
-std::vector<NeuronId> parse_neurons(const Json& json, const MonitorFile& file, std::string_view origin) {
-  const auto layers = require<std::vector<std::int64_t>>(json, "layer", origin);
-  const auto neurons = require<std::vector<std::int64_t>>(json, "neuron", origin);
-  if (layers.size() != neurons.size() || layers.empty()) {
-    throw input_error("{}: columns of {} layers and {} neurons: expected as many, at least one", origin, layers.size(),
-                      neurons.size());
-  }
-  std::set<NeuronId> known;
-  std::vector<NeuronId> result;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (layers[i] < 0 || layers[i] >= file.n_layers || neurons[i] < 0 || neurons[i] >= file.n_neurons_per_layer) {
-      throw input_error("{}: neuron {} of layer {} is outside its model of {} layers with {} neurons", origin,
-                        neurons[i], layers[i], file.n_layers, file.n_neurons_per_layer);
-    }
-    result.push_back({LayerIndex(layers[i]), NeuronIndex(neurons[i])});
-    if (!known.insert(result.back()).second) {
-      throw input_error("{}: neuron {} of layer {} is there twice", origin, neurons[i], layers[i]);
-    }
-  }
-  return result;
 }
 
 MonitorProbe parse_probe(const Json& json, std::size_t n_values, std::string_view origin) {
@@ -235,7 +204,7 @@ MonitorFile parse_monitor(std::string_view text, std::string_view origin) {
   if (const auto version = require<std::int64_t>(json, "version", origin); version != kVersion) {
     throw input_error("{}: version {} of the format, this program reads {}", origin, version, kVersion);
   }
-  check_keys(json, origin);
+  check_keys(json, kKeys, origin);
   MonitorFile file;
   const auto model = require<Json>(json, "model", origin);
   file.model = require<std::string>(model, "name", origin);
@@ -251,7 +220,8 @@ MonitorFile parse_monitor(std::string_view text, std::string_view origin) {
   file.predictor = require<std::string>(json, "predictor", origin);
   file.every = require<std::int64_t>(json, "every", origin);
   if (file.every < 1) throw input_error("{}: every {} tokens: expected at least 1", origin, file.every);
-  file.neurons = parse_neurons(json, file, origin);
+  const NeuronBounds bounds{file.n_layers, file.n_neurons_per_layer};
+  file.neurons = read_neuron_columns(json, origin, &bounds);
   for (const Json& each : require<Json>(json, "thresholds", origin)) {
     file.thresholds.push_back({require<double>(each, "false_alarms", origin), require<double>(each, "risk", origin)});
   }

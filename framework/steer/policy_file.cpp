@@ -19,6 +19,9 @@ constexpr const char* kFormat = "neurosweep policy";
 constexpr std::int64_t kVersion = 1;
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kWholeLayer = -1;
+// Sizes beyond which a file is a mistake, or means to fill the memory.
+constexpr Range kLayers{1, 10'000}, kNeuronsPerLayer{1, 10'000'000};
+constexpr std::int64_t kMostDenied = 10'000'000;
 
 struct PolicyKeys {
   std::string format, model, checkpoint_hash, from;
@@ -34,8 +37,8 @@ struct PolicyKeys {
     v.required("version", version, "of the format");
     v.required("model", model, "name of the model, for messages");
     v.required("checkpoint_hash", checkpoint_hash, "the checkpoint that the neurons belong to");
-    v.required("layers", layers, "of the model", kPositive);
-    v.required("neurons_per_layer", neurons_per_layer, "of the model", kPositive);
+    v.required("layers", layers, "of the model", kLayers);
+    v.required("neurons_per_layer", neurons_per_layer, "of the model", kNeuronsPerLayer);
     v.optional("from", from, "where the numbers come from");
     v.optional("scope", scope, "tokens that it is enforced at: generated or all");
     v.optional("steering_cap", steering_cap, "norm of steering over that of the layer's neurons, at a token",
@@ -103,6 +106,12 @@ std::vector<NeuronId> parse_denied(const PolicyKeys& keys, const SourcePlace& pl
     if (neuron != kWholeLayer) {
       denied.push_back({LayerIndex(layer), NeuronIndex(neuron)});
       continue;
+    }
+    if (layer >= keys.layers) {
+      throw input_error("{}: '{}' is outside the model of {} layers", to_text(place), text, keys.layers);
+    }
+    if (std::ssize(denied) + keys.neurons_per_layer > kMostDenied) {
+      throw input_error("{}: more than {} denied neurons", to_text(place), kMostDenied);
     }
     for (std::int64_t i = 0; i < keys.neurons_per_layer; ++i) denied.push_back({LayerIndex(layer), NeuronIndex(i)});
   }

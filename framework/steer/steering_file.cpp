@@ -1,15 +1,13 @@
 #include "framework/steer/steering_file.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
-#include <set>
 
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
 #include "framework/config/json.hpp"
 #include "framework/rank/trace_reader.hpp"
 #include "framework/steer/checkpoint_match.hpp"
+#include "framework/steer/neuron_columns.hpp"
 
 namespace neurosweep {
 
@@ -17,7 +15,8 @@ namespace {
 
 constexpr std::string_view kFormat = "neurosweep steering";
 constexpr std::int64_t kVersion = 1;
-constexpr std::array kKeys = {"format", "version", "form", "model", "from", "layer", "neuron", "value", "sd"};
+const std::vector<std::string_view> kKeys = {"format", "version", "form",  "model", "from",
+                                             "layer",  "neuron",  "value", "sd"};
 
 std::string stored_patterns(const Database& db) {
   Statement found = db.connection().prepare(
@@ -37,39 +36,23 @@ SteeringForm parse_form(const std::string& name, std::string_view origin) {
   throw input_error("{}: form '{}' (valid: push, pull)", origin, name);
 }
 
-void check_keys(const Json& json, std::string_view origin) {
-  for (const auto& [key, value] : json.items()) {
-    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
-      throw input_error("{}: unknown key '{}' (valid: {})", origin, key, fmt::join(kKeys, ", "));
-    }
-  }
-}
-
 std::vector<PatternNeuron> parse_neurons(const Json& json, const SteeringFile& file, std::string_view origin) {
-  const auto layers = require<std::vector<std::int64_t>>(json, "layer", origin);
-  const auto neurons = require<std::vector<std::int64_t>>(json, "neuron", origin);
+  const NeuronBounds bounds{file.n_layers, file.n_neurons_per_layer};
+  const auto ids = read_neuron_columns(json, origin, &bounds);
   const auto values = require<std::vector<double>>(json, "value", origin);
   const auto sds = file.pattern.form == SteeringForm::pull ? require<std::vector<double>>(json, "sd", origin)
-                                                           : std::vector<double>(layers.size(), 0.0);
-  if (neurons.size() != layers.size() || values.size() != layers.size() || sds.size() != layers.size()) {
-    throw input_error("{}: columns of different lengths: layer {}, neuron {}, value {}, sd {}", origin, layers.size(),
-                      neurons.size(), values.size(), sds.size());
+                                                           : std::vector<double>(ids.size(), 0.0);
+  if (values.size() != ids.size() || sds.size() != ids.size()) {
+    throw input_error("{}: columns of different lengths: {} neurons, value {}, sd {}", origin, ids.size(),
+                      values.size(), sds.size());
   }
-  if (layers.empty()) throw input_error("{}: no neuron", origin);
-  std::set<NeuronId> known;
   std::vector<PatternNeuron> result;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const auto [l, m] = std::pair(layers[i], neurons[i]);
-    if (l < 0 || l >= file.n_layers || m < 0 || m >= file.n_neurons_per_layer) {
-      throw input_error("{}: neuron {} of layer {} is outside its model of {} layers with {} neurons", origin, m, l,
-                        file.n_layers, file.n_neurons_per_layer);
-    }
-    const NeuronId id{LayerIndex(l), NeuronIndex(m)};
-    if (!known.insert(id).second) throw input_error("{}: neuron {} of layer {} is there twice", origin, m, l);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!std::isfinite(values[i]) || !std::isfinite(sds[i])) {
-      throw input_error("{}: neuron {} of layer {}: value {} or sd {} is not finite", origin, m, l, values[i], sds[i]);
+      throw input_error("{}: neuron {} of layer {}: value {} or sd {} is not finite", origin, to_int(ids[i].neuron),
+                        to_int(ids[i].layer), values[i], sds[i]);
     }
-    result.push_back({id, values[i], sds[i]});
+    result.push_back({ids[i], values[i], sds[i]});
   }
   return result;
 }
@@ -141,7 +124,7 @@ SteeringFile parse_steering(std::string_view text, std::string_view origin) {
   if (const auto version = require<std::int64_t>(json, "version", origin); version != kVersion) {
     throw input_error("{}: version {} of the format, this program reads {}", origin, version, kVersion);
   }
-  check_keys(json, origin);
+  check_keys(json, kKeys, origin);
   SteeringFile file;
   const auto model = require<Json>(json, "model", origin);
   file.model = require<std::string>(model, "name", origin);

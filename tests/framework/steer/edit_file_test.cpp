@@ -78,10 +78,29 @@ TEST(EditFileTest, RefusesMistakes) {
   expect_refused(with_edits(R"({"op": "cut", "layer": [0], "neuron": [3]})"), "op 'cut' (valid: fold, scale");
   expect_refused(with_edits(R"({"op": "remove", "layer": [0, 0], "neuron": [3, 3]})"),
                  "neuron 3 of layer 0 is there twice");
-  expect_refused(with_edits(R"({"op": "remove", "layer": [0, 1], "neuron": [3]})"), "found 2 and 1");
-  expect_refused(with_edits(R"({"op": "remove", "layer": [-1], "neuron": [3]})"), "a negative layer or neuron");
+  expect_refused(with_edits(R"({"op": "remove", "layer": [0, 1], "neuron": [3]})"), "2 layers and 1 neurons");
+  expect_refused(with_edits(R"({"op": "remove", "layer": [-1], "neuron": [3]})"),
+                 "neuron 3 of layer -1: expected numbers from 0 to 2147483647");
   expect_error(ErrorKind::input, HasSubstr("strength 1.5 of a pull"),
                [] { fold_of(parse_steering(steering("a", "pull"), "s.json"), 1.5, "s.json"); });
+}
+
+TEST(EditFileTest, RefusesNumbersThatANeuronIdCannotHold) {
+  for (const char* number : {"4294967295", "2147483648", "9223372036854775807"}) {
+    expect_refused(with_edits(std::string(R"({"op": "remove", "layer": [0], "neuron": [)") + number + "]}"),
+                   "expected numbers from 0 to 2147483647");
+    expect_refused(with_edits(std::string(R"({"op": "remove", "neuron": [0], "layer": [)") + number + "]}"),
+                   "expected numbers from 0 to 2147483647");
+  }
+}
+
+TEST(EditFileTest, RefusesProtectedNeuronsThatTheModelHasNot) {
+  const EditFile file = parse_edits(with_edits(kScale, R"("protected": {"layer": [1], "neuron": [16]}, )"), "e.json");
+  check_protected_exist(file, 2, 17, "e.json");
+  for (const auto& [L, M] : {std::pair(2, 16), std::pair(1, 17)}) {
+    expect_error(ErrorKind::input, HasSubstr("e.json: protected: neuron 16 of layer 1 is outside the model"),
+                 [&] { check_protected_exist(file, L, M, "e.json"); });
+  }
 }
 
 TEST(EditFileTest, RefusesSteeringFilesOfDifferentCheckpoints) {

@@ -85,8 +85,8 @@ TEST(MonitorFileTest, RefusesWhatIsNoMonitorOrHoldsNonsense) {
   expect_refused(with("\"every\": 4", "\"every\": 0"), "every 0 tokens");
   expect_refused(with("\"every\"", "\"evry\""), "unknown key 'evry'");
   expect_refused(with("\"layer\": [0,1]", "\"layer\": [0,2]"), "neuron 3 of layer 2 is outside");
-  expect_refused(with("\"layer\": [0,1]", "\"layer\": [0]"), "columns of 1 layers and 2 neurons");
-  expect_refused(with("\"neuron\": [2,3]", "\"neuron\": [2]"), "columns of 2 layers and 1 neurons");
+  expect_refused(with("\"layer\": [0,1]", "\"layer\": [0]"), "1 layers and 2 neurons");
+  expect_refused(with("\"neuron\": [2,3]", "\"neuron\": [2]"), "2 layers and 1 neurons");
   expect_refused(with("{\"tokens\":0", "{\"tokens\":2"), "expected one for 0 tokens");
   expect_refused(with("\"scale\":[2.0", "\"scale\":[-2.0"), "expected a positive number");
   expect_refused(with("\"weight\":[0.0,", "\"weight\":["), "values of 'weight'");

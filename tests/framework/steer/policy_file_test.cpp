@@ -105,6 +105,15 @@ TEST(PolicyFileTest, RefusesWhatIsNoPolicy) {
   expect_refused(with("model = \"tiny\"\n", ""), "lacks the key 'model'");
 }
 
+TEST(PolicyFileTest, RefusesWhatWouldFillTheMemory) {
+  expect_refused(with("neurons_per_layer = 4", "neurons_per_layer = 9000000000000000"), "'neurons_per_layer'");
+  expect_refused(with("layers = 2", "layers = 9000000000000000"), "'layers'");
+  expect_refused(with("\"1:*\"", "\"2:*\""), "'2:*' is outside the model of 2 layers");
+  std::string text = with("neurons_per_layer = 4", "neurons_per_layer = 4000000");
+  text.replace(text.find("\"1:*\""), 5, "\"1:*\", \"0:*\", \"1:*\"");
+  expect_refused(text, "more than 10000000 denied neurons");
+}
+
 TEST(PolicyFileTest, BelongsToItsCheckpointOnly) {
   const PolicyFile file = parse_policy(kPolicy, "p.toml");
 

@@ -58,6 +58,11 @@ TEST(SteeringFileTest, RefusesWhatIsNoSteeringFileOrHoldsNonsense) {
   expect_refused(with("\"value\"", "\"values\""), "unknown key 'values'");
   expect_refused(with("[3,2]", "[3]"), "columns of different lengths");
   expect_refused(with("[3,2]", "[4,2]"), "neuron 4 of layer 1 is outside");
+  std::string wide = with("[3,2]", "[4294967295,2]");
+  const std::string size = "\"neurons_per_layer\":4";
+  ASSERT_NE(wide.find(size), std::string::npos);
+  expect_refused(wide.replace(wide.find(size), size.size(), "\"neurons_per_layer\":1099511627776"),
+                 "neuron 4294967295 of layer 1: expected numbers from 0 to 2147483647");
   expect_refused(with("\"layer\": [1,0],\n \"neuron\": [3,2]", "\"layer\": [1,1],\n \"neuron\": [3,3]"),
                  "neuron 3 of layer 1 is there twice");
   expect_refused(with(",\n \"sd\": [0.25,0.0]", ""), "missing key 'sd'");
