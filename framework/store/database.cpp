@@ -15,8 +15,7 @@ Database Database::open_results(const std::string& dir, Access access) {
                 path);
   }
   Connection connection(path, access == Access::read ? Connection::Mode::read : Connection::Mode::write);
-  const int version = read_version(connection);
-  expect_own_schema(connection, kResults);
+  const int version = expect_own_schema(connection, kResults);
   if (access == Access::write) {
     connection.use_durable_journal();
     bring_up_to_date(connection, kResults);

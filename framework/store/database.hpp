@@ -72,8 +72,13 @@ std::string make_study_id(const StudyIdentity& identity);
 ///   throws  Error{store} that lists what differs when the store holds another study; Error{io}
 Database create_or_open_results(const std::string& dir, const StudyIdentity& identity);
 
+/// The last launch that a store has taken anything of; 0 when there was none.
+int last_launch(const Database& db);
+
 /// Records the start of a launch with its ranks, and how it ended.
-void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers);
+///   check  is given the workers of all launches before this one; what it throws refuses the launch
+void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers,
+                  const std::function<void(const std::vector<WorkerRow>& before)>& check = {});
 void end_launch(Database& db, int launch, const std::string& exit_reason);
 
 /// Records a planned round with its arms and sets in one transaction. Planned again (on resume) it adds nothing.
@@ -99,7 +104,8 @@ std::vector<std::int64_t> pending_units(const Database& db, std::int64_t round_i
 /// Unit numbers of a round with a done mark, ascending.
 std::vector<std::int64_t> finished_units(const Database& db, std::int64_t round_id);
 
-/// Failed attempts at the pending units of a round.
+/// Failed attempts at the pending units of a round. An attempt that several ranks of a group, or jobs at the same time,
+/// failed has a row of each and counts once.
 struct FailureCount {
   std::int64_t unit = 0;
   std::int64_t attempts = 0;

@@ -83,12 +83,12 @@ std::string results_path(const std::string& dir) {
   return (fs::path(dir) / "results.db").native();
 }
 
-int claim_launch(const std::string& dir) {
+int claim_launch(const std::string& dir, int last) {
   std::error_code failure;
   fs::create_directories(dir, failure);
   if (failure) throw error(ErrorKind::io, "{}: cannot be made ({})", dir, failure.message());
   const auto launches = numbered_entries(dir, kLaunchPrefix, "");
-  for (int launch = launches.empty() ? 1 : launches.back().first + 1;; ++launch) {
+  for (int launch = std::max(last, launches.empty() ? 0 : launches.back().first) + 1;; ++launch) {
     const std::string path = (fs::path(dir) / fmt::format("{}{}", kLaunchPrefix, launch)).native();
     if (::mkdir(path.c_str(), 0777) == 0) return launch;
     if (errno != EEXIST) {

@@ -11,9 +11,10 @@ void refuse_link(const std::string& path);
 /// Path of the merged store in a store folder.
 std::string results_path(const std::string& dir);
 
-/// Makes dir/launch-<K> for the first free K >= 1 and returns K; no two processes get the same.
+/// Makes dir/launch-<K> for the first free K and returns K; no two processes get the same.
+///   last    K is larger: the last launch that results.db knows, whose folder may have been deleted
 ///   throws  Error{io}
-int claim_launch(const std::string& dir);
+int claim_launch(const std::string& dir, int last = 0);
 
 /// Path of the shard that a rank of a launch writes.
 std::string shard_path(const std::string& dir, int launch, int rank);

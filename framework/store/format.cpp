@@ -1,5 +1,7 @@
 #include "framework/store/format.hpp"
 
+#include <sqlite3.h>
+
 #include <mutex>
 #include <utility>
 
@@ -7,7 +9,30 @@
 
 namespace neurosweep {
 
+namespace {
+
+/// What statements read until it ends is of one moment: another process may bring the file up to date between two.
+class Snapshot {
+ public:
+  explicit Snapshot(const Connection& connection)
+      : connection_(connection), mine_(sqlite3_get_autocommit(connection.raw().getHandle()) != 0) {
+    if (mine_) connection_.exec("BEGIN");
+  }
+  ~Snapshot() {
+    if (mine_) connection_.raw().tryExec("ROLLBACK");
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  const Connection& connection_;
+  bool mine_;  // within a transaction of the caller there is nothing to do
+};
+
+}  // namespace
+
 int read_version(const Connection& connection) {
+  const Snapshot snapshot(connection);
   const std::string& path = connection.path();
   const std::int64_t version = connection.integer("PRAGMA user_version");
   const std::int64_t owner = connection.integer("PRAGMA application_id");
@@ -66,18 +91,22 @@ const std::map<std::string, std::string>& own_schema(std::string_view store, int
   return place->second;
 }
 
-void expect_own_schema(const Connection& connection, std::string_view store) {
+int expect_own_schema(const Connection& connection, std::string_view store, SchemaPart part) {
+  const Snapshot snapshot(connection);
   const int version = read_version(connection);
-  if (version == 0) return;
+  if (version == 0) return version;
   const auto found = schema_text(connection);
   for (const auto& [name, sql] : own_schema(store, version)) {
+    if (part == SchemaPart::tables && !sql.starts_with("CREATE TABLE")) continue;
     const auto place = found.find(name);
     if (place != found.end() && place->second == sql) continue;
-    throw StoreError(
-        ErrorKind::store, StoreError::Fault::damaged, connection.path(),
-        fmt::format("{}: its '{}' {}: it was changed by another program; restore a copy", connection.path(), name,
-                    place == found.end() ? "is missing" : "is not the one that this program makes"));
+    throw StoreError(ErrorKind::store, StoreError::Fault::damaged, connection.path(),
+                     fmt::format("{}: its '{}' {}: it was changed by another program; restore a copy, or run the study "
+                                 "again, which takes over what is sound",
+                                 connection.path(), name,
+                                 place == found.end() ? "is missing" : "is not the one that this program makes"));
   }
+  return version;
 }
 
 }  // namespace neurosweep

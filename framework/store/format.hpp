@@ -25,9 +25,13 @@ std::map<std::string, std::string> schema_text(const Connection& connection);
 /// The same of an empty store of a version.
 const std::map<std::string, std::string>& own_schema(std::string_view store, int version);
 
+/// What of a schema is compared.
+enum class SchemaPart { all, tables };
+
 /// Throws StoreError{damaged} where a table, index or view of ours is not as we make it in the file's version. A store
 /// may come from others: a view in place of a table would run its maker's SQL wherever ours reads.
-void expect_own_schema(const Connection& connection, std::string_view store);
+///   returns  the version, read at the same moment as the schema
+int expect_own_schema(const Connection& connection, std::string_view store, SchemaPart part = SchemaPart::all);
 
 /// Applies the schema files that a store file lacks, in one transaction; two processes may race to do so.
 void bring_up_to_date(const Connection& connection, std::string_view store);

@@ -21,10 +21,9 @@ constexpr std::chrono::milliseconds kShardPatience{250};
 // Opens a shard for reading; write access lets SQLite finish what a killed writer left in its journal.
 Connection open_shard(const RankFile& file, const std::string& study_id) {
   Connection shard(file.path, Connection::Mode::write, kShardPatience);
-  if (read_version(shard) == 0) {
+  if (expect_own_schema(shard, kShard) == 0) {
     throw StoreError(ErrorKind::store, Fault::damaged, file.path, file.path + ": holds no shard schema");
   }
-  expect_own_schema(shard, kShard);
   bring_up_to_date(shard, kShard);
   const std::string owner = shard.text("SELECT study_id FROM shard");
   if (owner != study_id) {

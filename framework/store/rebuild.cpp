@@ -62,9 +62,14 @@ void salvage_all(Database& results, const std::string& path) {
   std::optional<Connection> damaged;
   try {
     damaged.emplace(path, Connection::Mode::read);
-    expect_own_schema(*damaged, kResults);
+    expect_own_schema(*damaged, kResults, SchemaPart::tables);
+    if (damaged->text("SELECT study_id FROM study") != results.study().study_id) {
+      log_warning("{}: is not known to be of this study: nothing of it is taken over", path);
+      return;
+    }
   } catch (const StoreError& failure) {
     if (!tells_of_damage(failure)) throw;
+    log_warning("{}: nothing of it can be taken over ({})", path, failure.what());
     return;
   }
   salvage(*damaged, "launches", [&] { copy_rows<LaunchRow>(results, *damaged); });

@@ -7,7 +7,8 @@
 namespace neurosweep {
 
 /// Reads the whole results.db of a store folder, if there is one, and where it is damaged sets it aside as
-/// results.db.corrupt and makes it anew: from the shards, and from what is sound in the damaged file.
+/// results.db.corrupt and makes it anew: from the shards, and from what is sound in the damaged file
+/// where that is of the same study and its tables are ours.
 /// For rank 0 before a launch; plans follow from the study, and what no file holds any more is measured again.
 ///   returns  what was wrong with it; "" when nothing was
 ///   throws   Error{store} when it is no results.db of ours or of a newer version; Error{io}

@@ -48,8 +48,15 @@ void restore_rows(Database& db, std::int64_t round_id, const std::vector<Row>& r
 
 }  // namespace
 
-void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers) {
-  Transaction transaction(db.connection());
+int last_launch(const Database& db) {
+  return static_cast<int>(
+      db.connection().integer("SELECT max(launch) FROM (SELECT launch FROM launch UNION SELECT launch FROM unit)"));
+}
+
+void write_launch(Database& db, const LaunchRow& launch, const std::vector<WorkerRow>& workers,
+                  const std::function<void(const std::vector<WorkerRow>& before)>& check) {
+  Transaction transaction(db.connection());  // of launches that start at the same time, one sees the other
+  if (check) check(db.select<WorkerRow>("ORDER BY launch, rank"));
   db.insert(std::vector{launch});
   db.insert(workers);
   transaction.commit();
@@ -113,7 +120,7 @@ std::vector<std::int64_t> pending_units(const Database& db, std::int64_t round_i
 
 std::vector<FailureCount> failure_counts(const Database& db, std::int64_t round_id) {
   Statement statement = db.connection().prepare(
-      "SELECT unit, count(*) FROM unit_failure AS f WHERE round_id = ? AND NOT EXISTS "
+      "SELECT unit, max(attempt) FROM unit_failure AS f WHERE round_id = ? AND NOT EXISTS "
       "(SELECT 1 FROM unit AS u WHERE u.round_id = f.round_id AND u.unit = f.unit) GROUP BY unit ORDER BY unit");
   statement.bind(1, round_id);
   std::vector<FailureCount> counts;

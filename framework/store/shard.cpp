@@ -5,9 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <condition_variable>
+#include <exception>
 #include <filesystem>
-#include <future>
+#include <mutex>
 #include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include "framework/base/log.hpp"
 #include "framework/store/folder.hpp"
@@ -17,6 +22,7 @@
 namespace neurosweep {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -72,11 +78,15 @@ struct ShardWriter::State {
   std::int64_t rank;
   UnitWriter units;
   Statement failures;
+  std::mutex mutex{};  // guards all of this, the connection too
+  std::condition_variable changed{};
   std::optional<Transaction> transaction{};
   int waiting = 0;  // units and failures not committed
-  std::chrono::steady_clock::time_point oldest{};
-  std::string refusal{};           // why no more work is taken
-  std::future<void> committing{};  // a commit that runs beside the work; until it ends nothing else may be touched
+  Clock::time_point oldest{};
+  std::string refusal{};            // why no more work is taken
+  std::exception_ptr unreported{};  // what a commit beside the work threw
+  bool closing = false;
+  std::thread committer{};
 
   State(const std::string& path, int launch_number, int rank_number)
       : connection(path, Connection::Mode::write),
@@ -85,16 +95,53 @@ struct ShardWriter::State {
         units(connection),
         failures(connection.prepare(insert_sql<UnitFailureRow>())) {
     connection.use_durable_journal();
+    try {
+      committer = std::thread([this] { commit_what_is_due(); });
+    } catch (const std::system_error&) {  // a limit on threads: add() commits then what is due
+    }
+  }
+  ~State() { stop_committer(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // Commits beside the work: a disk may take long to sync, and the unit at hand hours to measure.
+  void commit_what_is_due() {
+    std::unique_lock lock(mutex);
+    while (!closing) {
+      if (waiting == 0 || unreported || !refusal.empty()) {
+        changed.wait(lock);
+      } else if (!due()) {
+        changed.wait_until(lock, oldest + kCommitInterval);
+      } else {
+        try {
+          commit_now();
+        } catch (...) {
+          unreported = std::current_exception();
+        }
+        changed.notify_all();
+      }
+    }
+  }
+
+  void stop_committer() {
+    if (!committer.joinable()) return;
+    {
+      const std::lock_guard lock(mutex);
+      closing = true;
+    }
+    changed.notify_all();
+    committer.join();
   }
 
   // Runs one write inside the open transaction and within a savepoint of its own.
   template <class Write>
   void add(Write&& write) {
-    settle();
+    std::unique_lock lock(mutex);
+    settle(lock);
     if (!refusal.empty()) throw Error(ErrorKind::io, refusal);
     try {
       if (!transaction) transaction.emplace(connection);
-      if (waiting == 0) oldest = std::chrono::steady_clock::now();
+      if (waiting == 0) oldest = Clock::now();
       connection.exec("SAVEPOINT one");
       try {
         write();
@@ -108,21 +155,19 @@ struct ShardWriter::State {
       refuse_after(failure);
       throw;
     }
+    changed.notify_all();
+    if (!committer.joinable() && due()) commit_now();
   }
 
-  // Waits for the commit beside the work, if there is one, and throws what it threw.
-  void settle() {
-    if (committing.valid()) committing.get();
-  }
-
-  // Commits beside the work: a disk may take long to sync, and the rank has its next unit to measure.
-  void begin_commit() {
-    settle();
-    committing = std::async(std::launch::async, [this] { commit_now(); });
+  // Waits for the commit that is due, if one is, and throws what a commit beside the work threw.
+  void settle(std::unique_lock<std::mutex>& lock) {
+    if (committer.joinable()) changed.wait(lock, [&] { return unreported || !refusal.empty() || !due(); });
+    if (unreported) std::rethrow_exception(std::exchange(unreported, nullptr));
   }
 
   void commit() {
-    settle();
+    std::unique_lock lock(mutex);
+    settle(lock);
     commit_now();
   }
 
@@ -144,9 +189,7 @@ struct ShardWriter::State {
     if (failure.kind() == ErrorKind::io) refusal = failure.what();
   }
 
-  bool due() const {
-    return waiting >= kUnitsPerCommit || (waiting > 0 && std::chrono::steady_clock::now() - oldest >= kCommitInterval);
-  }
+  bool due() const { return waiting >= kUnitsPerCommit || (waiting > 0 && Clock::now() - oldest >= kCommitInterval); }
 };
 
 ShardWriter::ShardWriter(const std::string& path, const std::string& study_id, int launch, int rank) {
@@ -156,6 +199,7 @@ ShardWriter::ShardWriter(const std::string& path, const std::string& study_id, i
 
 ShardWriter::~ShardWriter() {
   if (!state_) return;
+  state_->stop_committer();
   try {
     state_->commit();
   } catch (const Error& failure) {
@@ -178,7 +222,6 @@ void ShardWriter::append(std::int64_t round_id, std::int64_t unit, const std::st
     if (failure.fault() != StoreError::Fault::constraint) throw;
     throw error(ErrorKind::internal, "unit {} of round {}: {}", unit, round_id, failure.what());
   }
-  if (state_->due()) state_->begin_commit();
 }
 
 void ShardWriter::fail(std::int64_t round_id, std::int64_t unit, int attempt, const Error& failure) {
@@ -186,7 +229,6 @@ void ShardWriter::fail(std::int64_t round_id, std::int64_t unit, int attempt, co
   const UnitFailureRow row{round_id,       unit,     state_->launch, state_->rank, attempt, kind_name(failure.kind()),
                            failure.what(), utc_now()};
   state_->add([&] { insert_row(state_->failures, row); });
-  if (state_->due()) state_->begin_commit();
 }
 
 void ShardWriter::commit() {
@@ -194,14 +236,9 @@ void ShardWriter::commit() {
   state_->commit();
 }
 
-void ShardWriter::commit_if_due() {
-  if (!state_) return;
-  state_->settle();
-  if (state_->due()) state_->commit();
-}
-
 void ShardWriter::close() {
   if (!state_) return;
+  state_->stop_committer();
   state_->commit();
   state_.reset();
 }

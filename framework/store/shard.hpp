@@ -11,10 +11,9 @@ namespace neurosweep {
 
 /// Writes the one shard of a (launch, rank). A unit's rows and its done mark become durable together.
 ///
-/// Commits by itself once 64 units, or 2 seconds since the first of them, wait for it: append() looks, and so does
-/// commit_if_due(), for a rank that waits for work. What append() finds due is committed beside the work that follows,
-/// and its failure is thrown by the next call. Errors of the disk are Error{io} naming the path; after one the writer
-/// refuses all work, and what was committed before stays good.
+/// Commits by itself once 64 units wait for it, or the first of them for 2 seconds: beside the work, on a thread of its
+/// own, so that a long unit keeps nothing back; its failure is thrown by the next call. Errors of the disk are
+/// Error{io} naming the path; after one the writer refuses all work, and what was committed before stays good.
 class ShardWriter {
  public:
   static constexpr int kUnitsPerCommit = 64;
@@ -38,7 +37,6 @@ class ShardWriter {
   void fail(std::int64_t round_id, std::int64_t unit, int attempt, const Error& failure);
 
   void commit();
-  void commit_if_due();
   /// Commits and closes; nothing may be added afterwards.
   void close();
 

@@ -98,8 +98,9 @@ void record(Database& results, const LeftJournal& journal) {
               page.round_id, rank, launch, journal.how());
   Statement insert = results.connection().prepare(
       "INSERT INTO unit_failure(round_id, unit, launch, rank, attempt, kind, message, at_utc) "
-      "SELECT ?1, ?2, ?3, ?4, 1 + (SELECT count(*) FROM unit_failure WHERE round_id = ?1 AND unit = ?2), 'crash', ?5, "
-      "?6 "
+      "SELECT ?1, ?2, ?3, ?4, 1 + (SELECT coalesce(max(attempt), 0) FROM unit_failure WHERE round_id = ?1 AND unit = "
+      "?2), "
+      "'crash', ?5, ?6 "
       "WHERE NOT EXISTS (SELECT 1 FROM unit_failure "
       "WHERE round_id = ?1 AND unit = ?2 AND launch = ?3 AND kind = 'crash')");  // once for all ranks of a group
   insert.bind(1, page.round_id);

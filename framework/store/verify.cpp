@@ -70,8 +70,7 @@ void check_damage(const Database& db, VerifyReport& report) {
 // What is wrong with a shard; "" when nothing is.
 std::string shard_damage(const RankFile& file) {
   const Connection shard(file.path, Connection::Mode::read, std::chrono::milliseconds(250));
-  if (read_version(shard) == 0) return "holds no shard schema";
-  expect_own_schema(shard, kShard);
+  if (expect_own_schema(shard, kShard) == 0) return "holds no shard schema";
   if (const std::string found = shard.text("PRAGMA integrity_check"); found != "ok") return found;
   UnitReader reader(shard);
   Statement units = shard.prepare(select_sql<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey)));

@@ -1,6 +1,7 @@
 #include "framework/store/database.hpp"
 
 #include <gmock/gmock.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <cmath>
@@ -104,6 +105,27 @@ TEST_F(DatabaseTest, BringsAnOlderSchemaUpToDateForWritingAndRefusesItForReading
   EXPECT_EQ(Database::open_results(dir_, Database::Access::read).select<NeuronEffectRow>().size(), 0u);
 }
 
+// Brings a file up to date at the moment when its reader, who knows the version, begins to read the schema.
+int migrate_before_schema_is_read(unsigned, void* path, void*, void* sql) {
+  if (std::string_view(static_cast<const char*>(sql)).starts_with("SELECT name, sql FROM sqlite_schema")) {
+    bring_up_to_date(Connection(*static_cast<std::string*>(path), Connection::Mode::write), kResults);
+  }
+  return 0;
+}
+
+TEST_F(DatabaseTest, VersionAndSchemaAreReadAtOneMoment) {
+  constexpr int kOld = 13;
+  make_old_results(dir_, kOld);
+  std::string path = results_path(dir_);
+  Connection(path, Connection::Mode::write).use_durable_journal();
+  const Connection reader(path, Connection::Mode::read);
+  sqlite3_trace_v2(reader.raw().getHandle(), SQLITE_TRACE_STMT, migrate_before_schema_is_read, &path);
+
+  EXPECT_EQ(expect_own_schema(reader, kResults), kOld);
+
+  EXPECT_EQ(expect_own_schema(reader, kResults), schema_version());
+}
+
 TEST_F(DatabaseTest, RefusesAFileThatIsNoStore) {
   std::filesystem::create_directories(dir_);
   testing::write_file(results_path(dir_), "hello, this is text and no database at all, honestly not one");
@@ -145,6 +167,19 @@ TEST_F(DatabaseTest, LaunchNumbersAreNeverGivenTwice) {
   for (int i = 0; i < 40; ++i) EXPECT_EQ(numbers[static_cast<std::size_t>(i)], i + 1);
 }
 
+TEST_F(DatabaseTest, ALaunchWhoseFolderWasDeletedKeepsItsNumber) {
+  testing::make_merged_store(dir_, 3);
+  Database db = Database::open_results(dir_, Database::Access::write);
+  EXPECT_EQ(last_launch(db), 1);  // of the units
+  write_launch(db, {2, utc_now(), {}, 1, {}, {}, {}}, {});
+  std::filesystem::remove_all(dir_ + "/launch-1");
+
+  const int launch = claim_launch(dir_, last_launch(db));
+
+  EXPECT_EQ(launch, 3);
+  EXPECT_NO_THROW(write_launch(db, {launch, utc_now(), {}, 1, {}, {}, {}}, {}));
+}
+
 TEST_F(DatabaseTest, RecordsALaunchAndItsEnd) {
   Database db = create_or_open_results(dir_, example_identity());
 
@@ -156,6 +191,22 @@ TEST_F(DatabaseTest, RecordsALaunchAndItsEnd) {
   EXPECT_EQ(launch.exit_reason, "complete");
   EXPECT_TRUE(launch.ended_utc.has_value());
   EXPECT_EQ(db.select<WorkerRow>().front().host, "n1");
+}
+
+TEST_F(DatabaseTest, ALaunchMayBeRefusedForTheWorkersBeforeIt) {
+  Database db = create_or_open_results(dir_, example_identity());
+  write_launch(db, {1, utc_now(), {}, 1, {}, {}, {}}, {{1, 0, "n1", 10, "cpu", "2.11.0", "4.1.4", 1}});
+
+  const std::string message = error_of(ErrorKind::store, [&] {
+    write_launch(db, {2, utc_now(), {}, 1, {}, {}, {}}, {{2, 0, "n2", 10, "gpu", "2.11.0", "4.1.4", 1}},
+                 [](const std::vector<WorkerRow>& before) {
+                   throw error(ErrorKind::store, "refused for {} {}", before.size(), before.at(0).device);
+                 });
+  });
+
+  EXPECT_EQ(message, "refused for 1 cpu");
+  EXPECT_EQ(db.select<LaunchRow>().size(), 1u);
+  EXPECT_EQ(db.select<WorkerRow>().size(), 1u);
 }
 
 TEST_F(DatabaseTest, ARoundPlannedAgainAddsNothing) {

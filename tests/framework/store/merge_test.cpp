@@ -169,6 +169,19 @@ TEST_F(MergeTest, BringsFailuresAlongOnce) {
   EXPECT_EQ(counts[0].attempts, 2);
 }
 
+TEST_F(MergeTest, AnAttemptThatSeveralRanksOrJobsFailedCountsOnce) {
+  for (const auto& [launch, rank] : {std::pair{1, 0}, {1, 1}, {2, 0}}) {
+    ShardWriter writer = make_writer(launch, rank);
+    writer.fail(0, 4, 1, error(ErrorKind::device, "out of memory"));
+  }
+
+  EXPECT_EQ(merge_shards(dir_).failures_added, 3);
+  const auto counts = failure_counts(results(), 0);
+
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts[0].attempts, 1);
+}
+
 TEST_F(MergeTest, IgnoresAShardThatWasNeverFinished) {
   testing::write_file(dir_ + "/launch-1.txt", "not a launch");
   std::filesystem::create_directories(dir_ + "/launch-1");

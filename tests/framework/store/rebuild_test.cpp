@@ -88,6 +88,30 @@ TEST_F(RebuildTest, WithoutShardsWhatIsSoundInTheDamagedFileIsKept) {
   EXPECT_EQ(resume(), expected_);
 }
 
+TEST_F(RebuildTest, WithoutShardsAStoreWithAViewOfItsUsersKeepsAllUnits) {
+  fs::remove(shard_path(dir_, 1, 0));
+  Connection(path_, Connection::Mode::write).exec("DROP VIEW progress; CREATE VIEW progress AS SELECT 1 AS done");
+
+  const std::string damage = rebuild_if_damaged(dir_, example_identity());
+
+  EXPECT_THAT(damage, HasSubstr("its 'progress' is not the one that this program makes"));
+  EXPECT_EQ(results().connection().integer("SELECT count(*) FROM unit"), kUnits);
+  EXPECT_EQ(results().select<LaunchRow>().size(), 1u);
+  EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, NothingIsTakenOverFromADamagedStoreOfAnotherStudy) {
+  fs::remove(shard_path(dir_, 1, 0));
+  Connection(path_, Connection::Mode::write).exec("UPDATE trace SET logprob = 1 WHERE unit = 3");
+  StudyIdentity other = example_identity();
+  other.study.seed = 8;
+
+  rebuild_if_damaged(dir_, other);
+
+  EXPECT_TRUE(fs::exists(path_ + ".corrupt"));
+  EXPECT_EQ(results().connection().integer("SELECT count(*) FROM unit"), 0);
+}
+
 TEST_F(RebuildTest, AForeignDatabaseIsRefusedAndKept) {
   Connection(path_, Connection::Mode::write).exec("PRAGMA application_id=1");
 

@@ -1,7 +1,10 @@
 #include "framework/store/shard.hpp"
 
+#include <pthread.h>
+
 #include <cmath>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include "framework/store/merge.hpp"
@@ -47,16 +50,34 @@ TEST_F(ShardTest, CommitsByItselfAfterSixtyFourUnits) {
   EXPECT_EQ(committed_units(), 64);
 }
 
-TEST_F(ShardTest, CommitsByItselfAfterTheInterval) {
+TEST_F(ShardTest, CommitsByItselfAfterTheIntervalWhileTheNextUnitIsMeasured) {
   ShardWriter writer = make_writer();
   writer.append(0, 0, "h", UnitRows(), 0.0);
   const std::int64_t before = committed_units();
 
-  std::this_thread::sleep_for(ShardWriter::kCommitInterval);
-  writer.commit_if_due();
+  for (int nap = 0; nap < 200 && committed_units() == 0; ++nap) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 
   EXPECT_EQ(before, 0);
   EXPECT_EQ(committed_units(), 1);
+}
+
+TEST_F(ShardTest, WorksWhereNoThreadCanBeStarted) {
+  pthread_attr_t usual, hopeless;
+  ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&hopeless), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&hopeless, std::size_t{1} << 47), 0);  // more than addresses
+  ASSERT_EQ(pthread_setattr_default_np(&hopeless), 0);
+  EXPECT_THROW(std::thread([] {}).join(), std::system_error);
+  ShardWriter writer = make_writer();
+  ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
+
+  for (std::int64_t unit = 0; unit < 70; ++unit) writer.append(0, unit, "h", UnitRows(), 0.0);
+
+  EXPECT_EQ(committed_units(), 64);
+  writer.close();
+  EXPECT_EQ(committed_units(), 70);
 }
 
 TEST_F(ShardTest, CloseCommitsAndTakesNothingMore) {
