@@ -160,6 +160,29 @@ TEST_F(EditTest, AProtectedNeuronIsNotTouched) {
   EXPECT_FALSE(fs::exists(store("edited")));
 }
 
+TEST_F(EditTest, AnUndoFileTakesNoOptionOfAnEdit) {
+  const std::string out = store("edited"), undo = out + "/neurosweep_undo.json";
+  ASSERT_EQ(edit(write_text("remove.json", kRemoveLayer0), out).status, 0);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"--guard", "s.toml"},
+                                                                                     {"--protect", "p.json"},
+                                                                                     {"--strength", "1"},
+                                                                                     {"--bias=own"},
+                                                                                     {"--force"},
+                                                                                     {"--no-undo"}}) {
+    const auto refused = edit(undo, store("back"), words, out);
+    EXPECT_EQ(refused.status, exit_status::kInput) << words[0];
+    EXPECT_THAT(refused.err, HasSubstr("is an undo file, which takes no " + words[0].substr(0, words[0].find('='))));
+    EXPECT_FALSE(fs::exists(store("back")));
+  }
+}
+
+TEST_F(EditTest, AProtectedNeuronThatTheModelHasNotIsRefused) {
+  const std::string kept = write_text("kept.json", R"({"layer": [99], "neuron": [5]})");
+  const auto refused = edit(write_text("remove.json", kRemoveLayer0), store("edited"), {"--protect", kept});
+  EXPECT_EQ(refused.status, exit_status::kInput);
+  EXPECT_THAT(refused.err, HasSubstr("protected: neuron 5 of layer 99 is outside the model"));
+}
+
 TEST_F(EditTest, ADiffNamesTheNeuronsThatDiffer) {
   ASSERT_EQ(edit(write_text("remove.json", kRemoveLayer0), store("edited")).status, 0);
 
