@@ -43,9 +43,10 @@ struct EditOptions {
     line.option("protect", protect, "JSON file with columns layer and neuron that no edit may touch");
     line.option("guard", guard.study, "study file whose tasks must not get worse");
     line.option("guard-task", guard.tasks, "one of them; may be repeated (default: all)");
-    line.option("guard-items", guard.items, "items of each task's test split (default 200)");
+    line.option("guard-items", guard.items, "items of the split, of each task (default 200)");
+    line.option("guard-split", guard.split, "that they are of: validate (default), test, identify or all; see above");
     line.option("max-new-tokens", guard.max_new_tokens, "of a guard's answer (default 64)");
-    line.option("max-drop", guard.max_drop, "points of accuracy that a guard may lose (default 1)");
+    line.option("max-drop", guard.max_drop, "points of accuracy that a guard may lose, as measured (default 1)");
     line.option("dtype", guard.dtype, "that guards are measured in (default float32)");
     line.option("threads", threads, "compute threads of guards (default 1)");
     line.flag("force", force, "write even when a guard loses more");
@@ -109,6 +110,7 @@ Json guards_json(const std::vector<GuardResult>& guards) {
   Json list = Json::array();
   for (const GuardResult& each : guards) {
     list.push_back({{"task", each.task},
+                    {"split", each.split},
                     {"items", each.n},
                     {"before", each.before},
                     {"after", each.after},
@@ -220,6 +222,10 @@ int run_edit(const std::vector<std::string>& words) {
       "type that it is; --bias neurons adds 2 D neurons to every layer that together give the constant, and the "
       "family\n"
       "stays. All three load in plain transformers and give the logits of the steered model.\n"
+      "--guard measures tasks before and after, paired by item, and refuses the write when the accuracy drops by more\n"
+      "than the bound. It compares the measured drop, not the end of its interval: few items prove little. A split by\n"
+      "which edits were chosen, or that refused one, is used up: what is measured on it later is no proof. So guards\n"
+      "take the validate split; keep the test split for one last measurement of the edit that you decided on.\n"
       "The folder also gets neurosweep_edit.json (where it comes from) and neurosweep_undo.json, by which\n"
       "`neurosweep edit OUT/neurosweep_undo.json --model OUT --out DIR` brings back the exact bytes.",
       "  neurosweep edit arith.json --model experiments/models/reasoner-small --out better\n"

@@ -128,7 +128,13 @@ TEST_F(EditTest, AGuardThatLosesTooMuchRefusesTheWriteUnlessForced) {
   const Json measured = read_json(out + "/neurosweep_edit.json").at("guards").at(0);
   EXPECT_EQ(measured.at("passed"), false);
   EXPECT_EQ(measured.at("items"), 24);
+  EXPECT_EQ(measured.at("split"), "validate");
   EXPECT_LT(measured.at("after").get<double>(), measured.at("before").get<double>());
+  std::vector<std::string> by_test = guard, by_none = guard;
+  by_test.insert(by_test.end(), {"--guard-split", "test"});
+  by_none.insert(by_none.end(), {"--guard-split", "train"});
+  EXPECT_THAT(edit(file, store("more"), by_test).err, HasSubstr("24 items of split test"));
+  EXPECT_THAT(edit(file, store("more"), by_none).err, HasSubstr("train"));
   ASSERT_EQ(edit(file, out, lenient).status, 0);
   EXPECT_EQ(read_json(out + "/neurosweep_edit.json").at("guards").at(0).at("passed"), true);
 }
