@@ -15,14 +15,16 @@ namespace neurosweep {
 namespace {
 
 std::vector<TaskEntry> guard_tasks(const GuardSettings& settings, const std::string& model_dir) {
+  const TaskSplit split = parse_split(settings.split);
   const StudySpec study = read_study(settings.study);
   const auto names = choose_names(settings.tasks, study.task_names(), "task", study.tree.place);
   std::vector<TaskEntry> tasks;
   for (const std::string& name : names) {
     TaskEntry& task = tasks.emplace_back(read_task_entry(study.task(name), {model_dir}));
-    task.items = select_split(task.items, TaskSplit::test);
+    task.items = select_split(task.items, split);
     if (std::ssize(task.items) > settings.items) task.items.resize(static_cast<std::size_t>(settings.items));
-    if (task.items.empty()) throw input_error("{}: task '{}' has no test item to guard by", settings.study, name);
+    if (task.items.empty())
+      throw input_error("{}: task '{}' has no item of split '{}' to guard by", settings.study, name, settings.split);
   }
   return tasks;
 }
@@ -80,16 +82,18 @@ std::vector<GuardResult> measure_guards(const GuardSettings& settings, const std
   std::vector<GuardResult> results;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     results.push_back(compare(tasks[i].spec.name, before[i], after[i], settings.max_drop));
+    results.back().split = settings.split;
   }
   return results;
 }
 
 std::string guard_text(const GuardResult& result) {
   return fmt::format(
-      "guard '{}': {:.1f} % before, {:.1f} % after ({:+.1f} points, {:+.1f} to {:+.1f}; {} items, {} fixed, {} broken, "
-      "p = {:.2g})",
+      "guard '{}': {:.1f} % before, {:.1f} % after ({:+.1f} points, {:+.1f} to {:+.1f}; {} items of split {}, {} "
+      "fixed, "
+      "{} broken, p = {:.2g})",
       result.task, 100 * result.before, 100 * result.after, 100 * (result.after - result.before),
-      100 * result.change.low, 100 * result.change.high, result.n, result.fixed, result.broken, result.p);
+      100 * result.change.low, 100 * result.change.high, result.n, result.split, result.fixed, result.broken, result.p);
 }
 
 }  // namespace neurosweep

@@ -12,7 +12,8 @@ namespace neurosweep {
 struct GuardSettings {
   std::string study;               ///< file whose tasks guard; "": none do
   std::vector<std::string> tasks;  ///< of the study; empty: all
-  std::int64_t items = 200;        ///< of each task's test split
+  std::string split = "validate";  ///< of each task, whose items are measured
+  std::int64_t items = 200;        ///< of that split, at most
   std::int64_t max_new_tokens = 64;
   double max_drop = 1;  ///< in points of accuracy
   std::string dtype = "float32";
@@ -20,7 +21,7 @@ struct GuardSettings {
 
 /// A guard task before and after the edit, greedily decoded, paired by item.
 struct GuardResult {
-  std::string task;
+  std::string task, split;
   std::int64_t n = 0, fixed = 0, broken = 0;
   double before = 0, after = 0;  ///< accuracy, 0 to 1
   Interval change;               ///< of after - before, 95 %
@@ -29,7 +30,7 @@ struct GuardResult {
 };
 
 /// Measures both models, one after the other.
-///   throws  Error{input}: no such study or task, a task without test items
+///   throws  Error{input}: no such study, task or split, a task without items of the split
 std::vector<GuardResult> measure_guards(const GuardSettings& settings, const std::string& before_dir,
                                         const std::string& after_dir);
 

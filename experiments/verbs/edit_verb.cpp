@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
 
 #include <ATen/Parallel.h>
 #include <fmt/chrono.h>
+#include <fmt/ranges.h>
 
 #include "experiments/guard.hpp"
 #include "experiments/identity.hpp"
@@ -41,9 +43,10 @@ struct EditOptions {
     line.option("protect", protect, "JSON file with columns layer and neuron that no edit may touch");
     line.option("guard", guard.study, "study file whose tasks must not get worse");
     line.option("guard-task", guard.tasks, "one of them; may be repeated (default: all)");
-    line.option("guard-items", guard.items, "items of each task's test split (default 200)");
+    line.option("guard-items", guard.items, "items of the split, of each task (default 200)");
+    line.option("guard-split", guard.split, "that they are of: validate (default), test, identify or all; see above");
     line.option("max-new-tokens", guard.max_new_tokens, "of a guard's answer (default 64)");
-    line.option("max-drop", guard.max_drop, "points of accuracy that a guard may lose (default 1)");
+    line.option("max-drop", guard.max_drop, "points of accuracy that a guard may lose, as measured (default 1)");
     line.option("dtype", guard.dtype, "that guards are measured in (default float32)");
     line.option("threads", threads, "compute threads of guards (default 1)");
     line.flag("force", force, "write even when a guard loses more");
@@ -58,6 +61,16 @@ struct EditOptions {
     if (guard.max_drop < 0) throw input_error("--max-drop must not be negative, found {}", guard.max_drop);
     if (guard.study.empty() && !guard.tasks.empty()) throw input_error("--guard-task needs --guard STUDY.toml");
     check_place();
+  }
+
+  /// What an undo file is not asked for: it brings back one checkpoint, as it was.
+  void check_undo(const std::vector<std::string>& words) const {
+    constexpr std::array<std::string_view, 3> kTaken = {"--model", "--out", "--replace"};
+    for (const std::string& word : words) {
+      const std::string name = word.substr(0, word.find('='));
+      if (!name.starts_with("--") || std::ranges::find(kTaken, name) != kTaken.end()) continue;
+      throw input_error("{}: is an undo file, which takes no {} (valid: {})", file, name, fmt::join(kTaken, ", "));
+    }
   }
 
   /// What may be replaced is a folder that this verb wrote, with nothing in it that a new one would not have.
@@ -97,6 +110,7 @@ Json guards_json(const std::vector<GuardResult>& guards) {
   Json list = Json::array();
   for (const GuardResult& each : guards) {
     list.push_back({{"task", each.task},
+                    {"split", each.split},
                     {"items", each.n},
                     {"before", each.before},
                     {"after", each.after},
@@ -125,9 +139,10 @@ std::vector<GuardResult> pass_guards(const EditOptions& options, const std::stri
 }
 
 std::string provenance_text(const EditOptions& options, const std::string& text, const std::string& hash,
-                            const std::string& written, const CheckpointEdit& edit,
+                            const LayerTensors& model, const std::string& written, const CheckpointEdit& edit,
                             const std::vector<GuardResult>& guards) {
   const std::string old = options.model + "/" + kProvenanceFile;
+  const bool edited_before = fs::exists(old) && is_of_checkpoint(old, model.checkpoint());
   const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   const Json json = {{"format", "neurosweep provenance"},
                      {"version", 1},
@@ -142,7 +157,7 @@ std::string provenance_text(const EditOptions& options, const std::string& text,
                      {"bias", edit.biases > 0 ? options.bias : "none"},
                      {"guards", guards_json(guards)},
                      {"forced", options.force},
-                     {"before", fs::exists(old) ? read_json(old) : Json()}};
+                     {"before", edited_before ? read_json(old) : Json()}};
   return json_text(json, 1) + "\n";
 }
 
@@ -152,9 +167,9 @@ void write_whole(const std::string& path, std::string_view text) {
   file.finish();
 }
 
-void undo_edit(const EditOptions& options, const std::string& text) {
+void undo_edit(const EditOptions& options, const Json& json) {
   const LayerTensors model(options.model);
-  const Undo undo = parse_undo(text, options.file, model);
+  const Undo undo = parse_undo(json, options.file, model);
   check_checkpoint(undo.checkpoint_hash, hash_checkpoint(options.model), options);
   NewFolder folder(options.out);
   write_checkpoint(options.model, model.checkpoint(), undo.changes, folder.path());
@@ -171,13 +186,15 @@ void write_edit(const EditOptions& options, const std::string& text) {
   const LayerTensors model(options.model);
   const std::string hash = hash_checkpoint(options.model);
   check_checkpoint(file.checkpoint_hash, hash, options);
+  check_protected_exist(file, model.arch().L, model.arch().M, options.file);
   CheckpointEdit edit = edit_checkpoint(model, make_layer_edits(model, file.edits), bias_form(options.bias));
   edit.changes.left_out = {kProvenanceFile, kUndoFile};
   NewFolder folder(options.out);
   write_checkpoint(options.model, model.checkpoint(), edit.changes, folder.path());
   if (!options.no_undo) write_whole(folder.path() + "/" + kUndoFile, undo_text(model, edit, folder.path()));
   const auto guards = pass_guards(options, folder.path());
-  write_whole(folder.path() + "/" + kProvenanceFile, provenance_text(options, text, hash, folder.path(), edit, guards));
+  write_whole(folder.path() + "/" + kProvenanceFile,
+              provenance_text(options, text, hash, model, folder.path(), edit, guards));
   folder.finish();
   std::cout << fmt::format("{}: {} columns of W_down changed, a constant added in {} layers{}\n", options.out,
                            edit.columns, edit.biases, edit.biases > 0 ? fmt::format(" (bias: {})", options.bias) : "");
@@ -205,6 +222,10 @@ int run_edit(const std::vector<std::string>& words) {
       "type that it is; --bias neurons adds 2 D neurons to every layer that together give the constant, and the "
       "family\n"
       "stays. All three load in plain transformers and give the logits of the steered model.\n"
+      "--guard measures tasks before and after, paired by item, and refuses the write when the accuracy drops by more\n"
+      "than the bound. It compares the measured drop, not the end of its interval: few items prove little. A split by\n"
+      "which edits were chosen, or that refused one, is used up: what is measured on it later is no proof. So guards\n"
+      "take the validate split; keep the test split for one last measurement of the edit that you decided on.\n"
       "The folder also gets neurosweep_edit.json (where it comes from) and neurosweep_undo.json, by which\n"
       "`neurosweep edit OUT/neurosweep_undo.json --model OUT --out DIR` brings back the exact bytes.",
       "  neurosweep edit arith.json --model experiments/models/reasoner-small --out better\n"
@@ -213,8 +234,10 @@ int run_edit(const std::vector<std::string>& words) {
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
   options.check();
   const std::string text = read_text_file(options.file);
-  if (is_undo_text(text)) {
-    undo_edit(options, text);
+  const Json json = parse_json(text, options.file);
+  if (is_undo(json, options.file)) {
+    options.check_undo(words);
+    undo_edit(options, json);
   } else {
     write_edit(options, text);
   }

@@ -1,13 +1,14 @@
 #include "framework/base/file.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "framework/base/error.hpp"
+#include "framework/base/new_file.hpp"
 
 namespace neurosweep {
 
@@ -17,38 +18,29 @@ namespace {
 class UnfinishedFile {
  public:
   explicit UnfinishedFile(const std::string& path)
-      : path_(path), unfinished_(fmt::format("{}.unfinished-{}", path, ::getpid())) {
-    ::unlink(unfinished_.c_str());  // whatever stands there, a link above all, must not be written to
-    descriptor_ = ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) fail("be created");
-  }
-  ~UnfinishedFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    ::unlink(unfinished_.c_str());
-  }
+      : path_(path), unfinished_(unlinked(unfinished_name(path))), file_(unfinished_, path) {}
+  ~UnfinishedFile() { ::unlink(unfinished_.c_str()); }
   UnfinishedFile(const UnfinishedFile&) = delete;
+  UnfinishedFile& operator=(const UnfinishedFile&) = delete;
 
-  void write(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t n = ::write(descriptor_, text.data(), text.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail("be written");
-      text.remove_prefix(static_cast<std::size_t>(n));
+  void write(std::string_view text) { file_.write(text); }
+
+  void finish() {
+    file_.finish();
+    if (::rename(unfinished_.c_str(), path_.c_str()) != 0) {
+      throw error(ErrorKind::io, "{}: cannot be put in its place ({})", path_, errno_text());
     }
   }
 
-  void finish() {
-    if (::fsync(descriptor_) != 0) fail("be written");
-    if (::rename(unfinished_.c_str(), path_.c_str()) != 0) fail("be put in its place");
-  }
-
  private:
-  [[noreturn]] void fail(const char* what) const {
-    throw error(ErrorKind::io, "{}: cannot {} ({})", path_, what, errno_text());
+  /// Whatever stands there, a link above all, must not be written to.
+  static std::string unlinked(std::string path) {
+    ::unlink(path.c_str());
+    return path;
   }
 
   std::string path_, unfinished_;
-  int descriptor_ = -1;
+  NewFile file_;
 };
 
 }  // namespace

@@ -3,16 +3,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 #include "framework/base/error.hpp"
 
 namespace neurosweep {
 
-NewFile::NewFile(const std::string& path)
-    : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
+NewFile::NewFile(const std::string& path) : NewFile(path, path) {}
+
+NewFile::NewFile(const std::string& path, std::string shown)
+    : shown_(std::move(shown)), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail("be created");
 }
 
@@ -38,7 +43,24 @@ void NewFile::finish() {
 }
 
 void NewFile::fail(const char* what) const {
-  throw error(ErrorKind::io, "{}: cannot {} ({})", path_, what, errno_text());
+  throw error(ErrorKind::io, "{}: cannot {} ({})", shown_, what, errno_text());
+}
+
+std::string unfinished_name(const std::string& place) {
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  if (::gethostname(host.data(), HOST_NAME_MAX) != 0) {
+    throw error(ErrorKind::io, "this machine tells no host name ({})", errno_text());
+  }
+  return fmt::format("{}.unfinished-{}-{}", place, host.data(), ::getpid());
+}
+
+bool sync_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = folder >= 0 && ::fsync(folder) == 0;
+  const int why = errno;
+  if (folder >= 0) ::close(folder);
+  errno = why;
+  return synced;
 }
 
 void copy_file(const std::string& from, const std::string& to) {

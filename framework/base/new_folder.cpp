@@ -2,13 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
 #include "framework/base/error.hpp"
+#include "framework/base/new_file.hpp"
 
 namespace neurosweep {
 
@@ -22,19 +21,13 @@ std::string plain(std::string path) {
   return path;
 }
 
-void sync_folder(const std::string& path) {
-  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = folder >= 0 && ::fsync(folder) == 0;
-  const int why = errno;
-  if (folder >= 0) ::close(folder);
-  errno = why;
-  if (!synced) throw error(ErrorKind::io, "{}: cannot be synced ({})", path, errno_text());
+void sync(const std::string& path) {
+  if (!sync_folder(path)) throw error(ErrorKind::io, "{}: cannot be synced ({})", path, errno_text());
 }
 
 }  // namespace
 
-NewFolder::NewFolder(const std::string& place)
-    : place_(plain(place)), unfinished_(fmt::format("{}.unfinished-{}", place_, ::getpid())) {
+NewFolder::NewFolder(const std::string& place) : place_(plain(place)), unfinished_(unfinished_name(place_)) {
   std::error_code ignored;
   fs::remove_all(unfinished_, ignored);
   if (::mkdir(unfinished_.c_str(), 0777) != 0) {
@@ -48,7 +41,7 @@ NewFolder::~NewFolder() {
 }
 
 void NewFolder::finish() {
-  sync_folder(unfinished_);
+  sync(unfinished_);
   if (!fs::exists(place_)) {
     if (::rename(unfinished_.c_str(), place_.c_str()) != 0) {
       throw error(ErrorKind::io, "{}: cannot be put in its place ({})", place_, errno_text());
@@ -59,7 +52,7 @@ void NewFolder::finish() {
                 unfinished_, errno_text());
   }
   const fs::path parent = fs::path(place_).parent_path();
-  sync_folder(parent.empty() ? "." : parent.string());
+  sync(parent.empty() ? "." : parent.string());
 }
 
 }  // namespace neurosweep

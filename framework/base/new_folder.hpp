@@ -6,7 +6,7 @@ namespace neurosweep {
 
 /// A folder that is filled beside its place and put there whole: readers and a killed writer leave what was there
 /// before or the new one, never a part. What was never finished is removed, but a killed writer leaves
-/// "NAME.unfinished-<process>" behind.
+/// "NAME.unfinished-<host>-<process>" behind.
 class NewFolder {
  public:
   /// throws  Error{io}: the folder beside it cannot be made

@@ -22,6 +22,11 @@ namespace fs = std::filesystem;
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr const char* kMetadata = "__metadata__";
 
+/// Files beside the weights that the engine reads: a checkpoint written without one of them would be another model.
+constexpr std::array<std::string_view, 6> kEngineFiles = {
+    "config.json",           kIndexFile,           "generation_config.json", "tokenizer.json",
+    "tokenizer_config.json", "chat_template.jinja"};
+
 /// Ends of files that hold weights in another form: an edit would not reach them.
 constexpr std::array<std::string_view, 10> kForeignWeights = {".safetensors", ".bin",  ".pt",   ".pth", ".h5",
                                                               ".msgpack",     ".gguf", ".onnx", ".npz", ".ckpt"};
@@ -54,8 +59,10 @@ std::vector<TensorToWrite> tensors_of_header(const SafetensorsFile& file, const 
   for (const auto& [name, fields] : entries.items()) {
     if (name == kMetadata) continue;
     const auto change = changes.tensors.find(name);
-    const auto begin = require<std::vector<std::int64_t>>(fields, "data_offsets", file.path()).at(0);
-    placed.emplace_back(begin, change == changes.tensors.end() ? copied(file, name) : changed(name, change->second));
+    const auto offsets = require<std::vector<std::int64_t>>(fields, "data_offsets", file.path());
+    if (offsets.size() != 2) throw input_error("{}: stored header: tensor '{}' has no two offsets", file.path(), name);
+    placed.emplace_back(offsets[0],
+                        change == changes.tensors.end() ? copied(file, name) : changed(name, change->second));
   }
   std::ranges::stable_sort(placed, {}, [](const auto& each) { return each.first; });
   std::vector<TensorToWrite> tensors;
@@ -123,12 +130,33 @@ bool is_foreign_weight(const std::string& name) {
   return std::ranges::any_of(kForeignWeights, [&](std::string_view end) { return name.ends_with(end); });
 }
 
-void copy_other_files(const std::string& source_dir, const std::set<std::string>& known, const std::string& into) {
+/// The folder that a path's file lies in, links followed; empty where there is none.
+fs::path real_folder(const fs::path& path) {
+  std::error_code failure;
+  return fs::canonical(path, failure).parent_path();
+}
+
+void check_names(const std::string& source_dir, const Checkpoint& source, const CheckpointChanges& changes) {
+  for (const auto& [name, text] : changes.files) {
+    if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\") != std::string::npos) {
+      throw input_error("'{}' is not a plain file name: it would be written outside of the new checkpoint", name);
+    }
+  }
+  for (const std::string_view name : kEngineFiles) {
+    const fs::path path = fs::path(source_dir) / name;
+    if (!fs::exists(path) || is_of_checkpoint(path, source)) continue;
+    throw input_error("{}: is a link out of the checkpoint, to {}, and is not followed: copy that file there",
+                      path.string(), fs::canonical(path).string());
+  }
+}
+
+void copy_other_files(const std::string& source_dir, const Checkpoint& source, const std::set<std::string>& known,
+                      const std::string& into) {
   std::vector<std::string> left;
   for (const auto& entry : fs::directory_iterator(source_dir)) {
     const std::string name = entry.path().filename().string();
     if (known.contains(name)) continue;
-    if (!fs::is_regular_file(entry.status()) || is_foreign_weight(name)) {
+    if (!fs::is_regular_file(entry.status()) || is_foreign_weight(name) || !is_of_checkpoint(entry.path(), source)) {
       left.push_back(name);
     } else {
       copy_file(entry.path().string(), into + "/" + name);
@@ -140,8 +168,16 @@ void copy_other_files(const std::string& source_dir, const std::set<std::string>
 
 }  // namespace
 
+bool is_of_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
+  const fs::path folder = real_folder(file);
+  if (folder.empty()) return false;
+  return folder == fs::canonical(file.parent_path()) ||
+         std::ranges::any_of(checkpoint.files(), [&](const auto& each) { return real_folder(each.path()) == folder; });
+}
+
 void write_checkpoint(const std::string& source_dir, const Checkpoint& source, const CheckpointChanges& changes,
                       const std::string& into) {
+  check_names(source_dir, source, changes);
   std::set<std::string> written = changes.left_out;
   std::map<std::string, std::string> shard_of;
   std::int64_t total_bytes = 0, total_numbers = 0;
@@ -164,7 +200,7 @@ void write_checkpoint(const std::string& source_dir, const Checkpoint& source, c
     write_text(into + "/" + name, text);
     written.insert(name);
   }
-  copy_other_files(source_dir, written, into);
+  copy_other_files(source_dir, source, written, into);
 }
 
 }  // namespace neurosweep

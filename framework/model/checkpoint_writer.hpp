@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
@@ -29,11 +30,18 @@ struct CheckpointChanges {
   std::set<std::string> left_out;              ///< files of the source that are not copied
 };
 
+/// Whether what a name of a checkpoint folder leads to is of the checkpoint: it lies, links followed, where the folder
+/// or one of the weight files does, as in the cache of a hub (snapshots/REVISION/NAME -> ../../blobs/HASH). What else a
+/// link leads to may be anything that the user can read, and is not to be published.
+bool is_of_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
+
 /// Writes a checkpoint folder into an empty one: weights sharded as the source, tensor by tensor, their index, and
-/// every other file of the source folder. Foreign weight files and folders within it are not taken along; a line of
-/// the log says so. Everything is synced to the disk.
+/// every other file of the source folder. Foreign weight files, folders and links to what is_of_checkpoint() does not
+/// accept are not taken along; a line of the log says so. Everything is synced to the disk.
 ///   source_dir  folder that `source` was opened from
-///   throws      Error{io}: unreadable or unwritable, with the path
+///   throws      Error{io}: unreadable or unwritable, with the path; Error{input}: a changed file whose name is no
+///   plain
+///               one, an exact header without offsets, a link out of the checkpoint where the engine reads a file
 void write_checkpoint(const std::string& source_dir, const Checkpoint& source, const CheckpointChanges& changes,
                       const std::string& into);
 

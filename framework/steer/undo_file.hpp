@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "framework/config/json.hpp"
 #include "framework/steer/checkpoint_edit.hpp"
 
 namespace neurosweep {
@@ -22,11 +23,13 @@ struct Undo {
   CheckpointChanges changes;    ///< of the edited checkpoint
 };
 
-bool is_undo_text(std::string_view text);
+/// Whether a JSON text says that it is an undo file. Throws Error{input} when it is no object.
+bool is_undo(const Json& json, std::string_view origin);
 
 /// Reads an undo file.
 ///   edited  the checkpoint that it is applied to; must live as long as what is returned
-///   throws  Error{input}: not JSON, no undo file, a missing key, bytes that do not fit their tensor
-Undo parse_undo(std::string_view text, std::string_view origin, const LayerTensors& edited);
+///   throws  Error{input}: no undo file, a missing key, an empty hash, a file of another name than undo_text() writes,
+///           a shape, dimension, column or number of bytes that does not fit its tensor
+Undo parse_undo(const Json& json, const std::string& origin, const LayerTensors& edited);
 
 }  // namespace neurosweep

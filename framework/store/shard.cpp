@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "framework/base/log.hpp"
+#include "framework/base/new_file.hpp"
 #include "framework/store/folder.hpp"
 #include "framework/store/format.hpp"
 #include "framework/store/unit_io.hpp"
@@ -29,14 +30,6 @@ namespace {
 Error shard_exists(const std::string& path) {
   return error(ErrorKind::store,
                "{}: is there already (a shard is never reused): take a new launch with claim_launch()", path);
-}
-
-// Makes the names in a folder outlast a power cut; where a file system cannot, a shard that is gone is measured again.
-void sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
-  ::close(descriptor);
 }
 
 // Makes a shard beside its place and renames it there, so that whoever sees a shard sees one with its schema.
@@ -67,7 +60,7 @@ void make_shard_file(const std::string& path, const ShardRow& owner) {
     throw error(ErrorKind::io, "{}: cannot be renamed to {} ({}): check that the folder is writable and has space",
                 unfinished, path, failure.message());
   }
-  sync_folder(fs::path(path).parent_path());
+  sync_folder(fs::path(path).parent_path());  // where a file system cannot, a shard that is gone is measured again
 }
 
 }  // namespace

@@ -14,7 +14,10 @@
 #include "framework/config/toml.hpp"
 #include "framework/model/checkpoint.hpp"
 #include "framework/model/weights.hpp"
+#include "framework/steer/edit_file.hpp"
+#include "framework/steer/policy_file.hpp"
 #include "framework/steer/steering_file.hpp"
+#include "framework/steer/undo_file.hpp"
 #include "framework/tasks/task.hpp"
 #include "framework/text/prompt_template.hpp"
 #include "framework/text/tokenizer.hpp"
@@ -209,6 +212,57 @@ TEST_F(FuzzTest, SteeringFiles) {
   const int taken = feed(bytes, 4000, [](const std::string& text) { parse_steering(text, "f"); });
 
   EXPECT_GT(taken, 100);
+}
+
+TEST_F(FuzzTest, EditFiles) {
+  const std::string bytes = R"({"format": "neurosweep edits", "version": 1,
+    "protected": {"layer": [0], "neuron": [7]}, "edits": [
+    {"op": "scale", "factor": 0.5, "layer": [0, 1], "neuron": [3, 9]}, {"op": "remove", "layer": [1], "neuron": [4]},
+    {"op": "rank_one", "layer": [1], "neuron": [5], "key": [0.4], "target": [0.9], "strength": 1}]})";
+  const LayerTensors model(checkpoint_copy());
+
+  const int taken = feed(bytes, 3000, [&](const std::string& text) {
+    const EditFile file = parse_edits(text, "f");
+    make_layer_edits(model, file.edits);
+  });
+
+  EXPECT_GT(taken, 10);
+}
+
+TEST_F(FuzzTest, UndoFiles) {
+  const std::string source = checkpoint_copy(), edited = temp_.file("edited");
+  const LayerTensors model(source);
+  const SteeringPattern pull{SteeringForm::pull, "x", {{{LayerIndex(0), NeuronIndex(3)}, 0.5, 1}}};
+  const CheckpointEdit edit = edit_checkpoint(model, make_layer_edits(model, {FoldEdit{pull, 0.5}}), BiasForm::neurons);
+  fs::create_directory(edited);
+  write_checkpoint(source, model.checkpoint(), edit.changes, edited);
+  const std::string bytes = undo_text(model, edit, edited);
+  const LayerTensors changed(edited);
+
+  const int taken = feed(bytes, 2000, [&](const std::string& text) {
+    for (const auto& [name, change] : parse_undo(parse_json(text, "f"), "f", changed).changes.tensors) change.make();
+  });
+
+  EXPECT_GT(taken, 100);
+}
+
+TEST_F(FuzzTest, Policies) {
+  const std::string bytes = R"(format = "neurosweep policy"
+version = 1
+model = "tiny"
+checkpoint_hash = "c0ffee"
+layers = 2
+neurons_per_layer = 4
+denied = ["0:3", "1:*"]
+[[envelope]]
+neuron = "0:0"
+low = -0.5
+high = 1.25
+)";
+
+  const int taken = feed(bytes, 3000, [](const std::string& text) { parse_policy(text, "f"); });
+
+  EXPECT_GT(taken, 20);
 }
 
 TEST_F(FuzzTest, TaskFiles) {

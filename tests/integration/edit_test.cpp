@@ -128,7 +128,13 @@ TEST_F(EditTest, AGuardThatLosesTooMuchRefusesTheWriteUnlessForced) {
   const Json measured = read_json(out + "/neurosweep_edit.json").at("guards").at(0);
   EXPECT_EQ(measured.at("passed"), false);
   EXPECT_EQ(measured.at("items"), 24);
+  EXPECT_EQ(measured.at("split"), "validate");
   EXPECT_LT(measured.at("after").get<double>(), measured.at("before").get<double>());
+  std::vector<std::string> by_test = guard, by_none = guard;
+  by_test.insert(by_test.end(), {"--guard-split", "test"});
+  by_none.insert(by_none.end(), {"--guard-split", "train"});
+  EXPECT_THAT(edit(file, store("more"), by_test).err, HasSubstr("24 items of split test"));
+  EXPECT_THAT(edit(file, store("more"), by_none).err, HasSubstr("train"));
   ASSERT_EQ(edit(file, out, lenient).status, 0);
   EXPECT_EQ(read_json(out + "/neurosweep_edit.json").at("guards").at(0).at("passed"), true);
 }
@@ -158,6 +164,29 @@ TEST_F(EditTest, AProtectedNeuronIsNotTouched) {
   EXPECT_EQ(refused.status, exit_status::kInput);
   EXPECT_THAT(refused.err, HasSubstr("kept.json: neuron 5 of layer 0 is protected"));
   EXPECT_FALSE(fs::exists(store("edited")));
+}
+
+TEST_F(EditTest, AnUndoFileTakesNoOptionOfAnEdit) {
+  const std::string out = store("edited"), undo = out + "/neurosweep_undo.json";
+  ASSERT_EQ(edit(write_text("remove.json", kRemoveLayer0), out).status, 0);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"--guard", "s.toml"},
+                                                                                     {"--protect", "p.json"},
+                                                                                     {"--strength", "1"},
+                                                                                     {"--bias=own"},
+                                                                                     {"--force"},
+                                                                                     {"--no-undo"}}) {
+    const auto refused = edit(undo, store("back"), words, out);
+    EXPECT_EQ(refused.status, exit_status::kInput) << words[0];
+    EXPECT_THAT(refused.err, HasSubstr("is an undo file, which takes no " + words[0].substr(0, words[0].find('='))));
+    EXPECT_FALSE(fs::exists(store("back")));
+  }
+}
+
+TEST_F(EditTest, AProtectedNeuronThatTheModelHasNotIsRefused) {
+  const std::string kept = write_text("kept.json", R"({"layer": [99], "neuron": [5]})");
+  const auto refused = edit(write_text("remove.json", kRemoveLayer0), store("edited"), {"--protect", kept});
+  EXPECT_EQ(refused.status, exit_status::kInput);
+  EXPECT_THAT(refused.err, HasSubstr("protected: neuron 5 of layer 99 is outside the model"));
 }
 
 TEST_F(EditTest, ADiffNamesTheNeuronsThatDiffer) {

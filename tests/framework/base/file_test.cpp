@@ -1,12 +1,11 @@
 #include "framework/base/file.hpp"
 
-#include <unistd.h>
-
 #include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "framework/base/new_file.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -20,7 +19,7 @@ TEST(WriteTextFile, ReplacesALinkAndLeavesWhatItLedTo) {
   const testing::TempDir dir;
   testing::write_file(dir.file("mine"), "precious");
   fs::create_symlink(dir.file("mine"), dir.file("report.md"));
-  fs::create_symlink(dir.file("mine"), fmt::format("{}.unfinished-{}", dir.file("report.md"), ::getpid()));
+  fs::create_symlink(dir.file("mine"), unfinished_name(dir.file("report.md")));
 
   write_text_file(dir.file("report.md"), "new");
 

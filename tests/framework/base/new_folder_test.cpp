@@ -1,5 +1,8 @@
 #include "framework/base/new_folder.hpp"
 
+#include <unistd.h>
+
+#include <array>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -57,6 +60,20 @@ TEST_F(NewFolderTest, LeavesNothingWhenItIsNeverFinished) {
     write(folder.path() + "/a", "1");
   }
   EXPECT_EQ(entries(), 0);
+}
+
+TEST_F(NewFolderTest, LeavesThatOfAnEqualProcessNumberOnAnotherHost) {
+  const std::string other = fmt::format("{}.unfinished-{}-{}", place_, "another-host", ::getpid());
+  const std::string unnamed = fmt::format("{}.unfinished-{}", place_, ::getpid());
+  for (const std::string& folder : {other, unnamed}) fs::create_directory(folder);
+  std::array<char, 256> host{};
+  ASSERT_EQ(::gethostname(host.data(), host.size() - 1), 0);
+  {
+    const NewFolder folder(place_);
+    EXPECT_THAT(folder.path(), HasSubstr(fmt::format("-{}-", host.data())));
+  }
+  EXPECT_TRUE(fs::exists(other));
+  EXPECT_TRUE(fs::exists(unnamed));
 }
 
 TEST_F(NewFolderTest, NamesThePathThatCannotBeMade) {

@@ -1,5 +1,7 @@
 #include "framework/steer/checkpoint_edit.hpp"
 
+#include <filesystem>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
@@ -13,6 +15,7 @@
 namespace neurosweep {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::AllOf;
 using testing::down_of;
 using testing::expect_close;
@@ -158,12 +161,52 @@ TEST(CheckpointEdit, WithoutAPlaceForTheConstantIsRefusedWithWhatThereIs) {
   refused("gpt2", BiasForm::neurons, HasSubstr("--bias neurons is not for the family gpt2"));
 }
 
+TEST(CheckpointEdit, TakesLinksOfAHubsCacheAlongAndNoneThatLeadElsewhere) {
+  testing::TempDir temp;
+  const std::string revision = temp.file("models--m/snapshots/1"), blobs = temp.file("models--m/blobs");
+  fs::create_directories(revision);
+  fs::create_directories(blobs);
+  for (const auto& entry : fs::directory_iterator(testing::golden_dir("gpt2"))) {
+    const std::string name = entry.path().filename().string();
+    fs::copy(entry.path(), blobs + "/hash-of-" + name);
+    fs::create_symlink("../../blobs/hash-of-" + name, revision + "/" + name);
+  }
+  testing::write_file(blobs + "/hash-of-readme", "about");
+  fs::create_symlink("../../blobs/hash-of-readme", revision + "/README.md");
+  testing::write_file(temp.file("key"), "secret");
+  fs::create_symlink(temp.file("key"), revision + "/notes.txt");
+  const std::vector<WeightEdit> edits = {ScaleEdit{{neuron(0, 1)}, 0}};
+
+  write_edited(revision, edits, BiasForm::own, temp.file("out"));
+
+  EXPECT_EQ(testing::read_file(temp.file("out/README.md")), "about");
+  EXPECT_TRUE(fs::exists(temp.file("out/config.json")));
+  EXPECT_FALSE(fs::exists(temp.file("out/notes.txt")));
+  fs::create_symlink(temp.file("key"), revision + "/tokenizer.json");
+  expect_error(ErrorKind::input, HasSubstr("tokenizer.json: is a link out of the checkpoint"),
+               [&] { write_edited(revision, edits, BiasForm::own, temp.file("out2")); });
+}
+
+TEST(CheckpointEdit, WritesNoFileOutsideItsFolder) {
+  testing::TempDir temp;
+  const LayerTensors model(testing::golden_dir("gpt2"));
+  CheckpointChanges changes;
+  changes.files["../evil.sh"] = "text";
+  fs::create_directory(temp.file("out"));
+  expect_error(ErrorKind::input, HasSubstr("'../evil.sh' is not a plain file name"),
+               [&] { write_checkpoint(model.dir(), model.checkpoint(), changes, temp.file("out")); });
+  EXPECT_FALSE(fs::exists(temp.file("evil.sh")));
+}
+
 TEST(CheckpointEdit, OfANeuronOutsideTheModelIsRefused) {
   const LayerTensors model(testing::golden_dir("gpt2"));
   expect_error(ErrorKind::input, HasSubstr("neuron 56 of layer 1 is outside the model of 3 layers with 56 neurons"),
                [&] {
                  make_layer_edits(model, {ScaleEdit{{neuron(1, 56)}, 0}});
                });
+  expect_error(ErrorKind::input, HasSubstr("neuron -1 of layer 1 is outside"), [&] {
+    make_layer_edits(model, {ScaleEdit{{neuron(1, -1)}, 0}});
+  });
 }
 
 TEST(CheckpointEdit, ThatOverflowsTheDtypeIsRefused) {
