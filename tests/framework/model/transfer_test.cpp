@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "framework/base/error.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/cpu/simd.hpp"
 #include "framework/model/device_settings.hpp"
