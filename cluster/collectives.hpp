@@ -46,4 +46,8 @@ int cuda_device_count();
 ///   throws   Error{device} when the device does not answer, or when built without CUDA
 std::string cuda_device_identity(int cuda_device);
 
+/// What a CUDA device is: "NVIDIA H100 80GB HBM3".
+///   throws   Error{device}: as cuda_device_identity
+std::string cuda_device_name(int cuda_device);
+
 }  // namespace neurosweep

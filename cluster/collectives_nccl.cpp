@@ -90,9 +90,22 @@ int cuda_device_count() {
   return 0;
 }
 
-std::string cuda_device_identity(int cuda_device) {
+namespace {
+
+cudaDeviceProp read_properties(int cuda_device) {
   cudaDeviceProp properties = {};
   check_cuda(cudaGetDeviceProperties(&properties, cuda_device), "cudaGetDeviceProperties");
+  return properties;
+}
+
+}  // namespace
+
+std::string cuda_device_name(int cuda_device) {
+  return read_properties(cuda_device).name;
+}
+
+std::string cuda_device_identity(int cuda_device) {
+  const cudaDeviceProp properties = read_properties(cuda_device);
   std::string identity = "GPU-";
   for (std::size_t i = 0; i < sizeof properties.uuid.bytes; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) identity += '-';

@@ -15,8 +15,20 @@ int cuda_device_count() {
   return 0;
 }
 
-std::string cuda_device_identity(int) {
+namespace {
+
+[[noreturn]] void throw_built_without_cuda() {
   throw error(ErrorKind::device, "built without CUDA: configure with NEUROSWEEP_CUDA=ON, or run on the CPU");
+}
+
+}  // namespace
+
+std::string cuda_device_identity(int) {
+  throw_built_without_cuda();
+}
+
+std::string cuda_device_name(int) {
+  throw_built_without_cuda();
 }
 
 }  // namespace neurosweep

@@ -171,14 +171,14 @@ class StudyRun {
     Database db = create_or_open_results(dir_, identity);
     study_id_ = db.study().study_id;
     for (const auto& experiment : experiments_) experiment->check(db);
-    launch_ = claim_launch(dir_);
+    launch_ = claim_launch(dir_, last_launch(db));
     merge();
     record_crashes(db, dir_);
     if (retry_failed_) log_info("{} units that failed are tried again", forget_failures(db));
   }
 
   void record_workers() {
-    const auto devices = comm_.gather(device_text(device()));
+    const auto devices = comm_.gather(device_text(device(), cuda_device_ ? cuda_device_name(*cuda_device_) : ""));
     const auto hosts = comm_.gather(host_name());
     const auto pids = comm_.gather(std::to_string(getpid()));
     on_root(comm_, [&] {
@@ -197,7 +197,12 @@ class StudyRun {
       write_launch(db,
                    {launch_, utc_now(), std::nullopt, comm_.size(), environment("SLURM_JOB_ID"),
                     restart ? std::optional<std::int64_t>(std::stoll(*restart)) : std::nullopt, std::nullopt},
-                   workers);
+                   workers, [&](const std::vector<WorkerRow>& before) {
+                     if (share_.count == 1) return;
+                     std::vector<std::string> devices_before;
+                     for (const WorkerRow& worker : before) devices_before.push_back(worker.device);
+                     need_one_kind_of_device(devices_before, devices);
+                   });
     });
   }
 

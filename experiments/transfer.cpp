@@ -50,8 +50,8 @@ class TransferExperiment final : public Experiment {
 
   void check(const Database& store) const override {
     const ModelRow a = read_model(store, keys_.donor), b = read_model(store, keys_.receiver);
-    const bool asked = std::ranges::find(keys_.maps, kIdentityMap) != keys_.maps.end();
-    if (!asked || (a.n_layers == b.n_layers && a.n_neurons_per_layer == b.n_neurons_per_layer)) return;
+    check_candidates(a.n_neurons_per_layer, b.n_neurons_per_layer);
+    if (!names(kIdentityMap) || (a.n_layers == b.n_layers && a.n_neurons_per_layer == b.n_neurons_per_layer)) return;
     throw input_error(
         "transfer '{}': no identity between '{}' ({} layers of {} neurons) and '{}' ({} of {}): leave that map out",
         keys_.name, a.name, a.n_layers, a.n_neurons_per_layer, b.name, b.n_layers, b.n_neurons_per_layer);
@@ -112,6 +112,23 @@ class TransferExperiment final : public Experiment {
   }
 
  private:
+  bool names(const std::string& map) const { return std::ranges::find(keys_.maps, map) != keys_.maps.end(); }
+
+  /// The candidates of one layer's neurons are one row, of (to, fit, held out) each.
+  void check_candidates(std::int64_t donor_neurons, std::int64_t receiver_neurons) const {
+    if (!keys_.maps.empty() && !names(kMatchingMap)) return;
+    constexpr std::int64_t kBytesEach = 3 * sizeof(float);
+    constexpr std::int64_t kMost = Connection::kLongestValue - 4096;  // the row's other columns are short
+    const std::int64_t bytes = donor_neurons * std::min(keys_.candidates, receiver_neurons) * kBytesEach;
+    if (bytes <= kMost) return;
+    throw input_error(
+        "transfer '{}': candidates = {} for each of {} neurons of a layer make a row of {} MB, more than the {} MB "
+        "that "
+        "a store takes: give at most {}",
+        keys_.name, keys_.candidates, donor_neurons, bytes / 1'000'000, kMost / 1'000'000,
+        kMost / (donor_neurons * kBytesEach));
+  }
+
   static void check_word(const char* key, const std::string& word, const std::vector<std::string>& valid,
                          const std::string& where) {
     if (std::ranges::find(valid, word) != valid.end()) return;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include <ATen/Context.h>
 
+#include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
 #include "framework/model/cpu/simd.hpp"
 
@@ -21,8 +23,8 @@ void make_reproducible(c10::Device device) {
   context.setAllowBF16ReductionCuBLAS(/*allow_reduced_precision=*/false);
 }
 
-std::string device_text(c10::Device device) {
-  if (!device.is_cpu()) return device.str();
+std::string device_text(c10::Device device, const std::string& name) {
+  if (!device.is_cpu()) return name.empty() ? device.str() : fmt::format("{} {}", device.str(), name);
   switch (cpu::instruction_set()) {
     case cpu::InstructionSet::v4:
       return "cpu with AVX-512";
@@ -34,13 +36,41 @@ std::string device_text(c10::Device device) {
   return "cpu";
 }
 
+namespace {
+
+/// A device's text without its number: "cuda NVIDIA H100 80GB HBM3".
+std::string kind_of(const std::string& device) {
+  const auto colon = device.find(':');
+  if (colon == std::string::npos) return device;
+  const auto end = device.find_first_not_of("0123456789", colon + 1);
+  return device.substr(0, colon) + (end == std::string::npos ? "" : device.substr(end));
+}
+
+/// The first device of another kind than `kind`; none when all are of it.
+std::optional<std::string> other_kind(const std::vector<std::string>& devices, const std::string& kind) {
+  const auto other = std::ranges::find_if(devices, [&](const auto& device) { return kind_of(device) != kind; });
+  return other == devices.end() ? std::nullopt : std::optional(*other);
+}
+
+}  // namespace
+
 void warn_of_mixed_devices(const std::vector<std::string>& devices) {
-  const auto kind = [](const std::string& device) { return device.substr(0, device.find(':')); };
-  const auto other = std::find_if(devices.begin(), devices.end(),
-                                  [&](const std::string& device) { return kind(device) != kind(devices[0]); });
-  if (other == devices.end()) return;
+  const auto other = other_kind(devices, kind_of(devices[0]));
+  if (!other) return;
   log_warning("ranks compute on {} and on {}: their results agree within rounding, not bit for bit", devices[0],
               *other);
+}
+
+void need_one_kind_of_device(const std::vector<std::string>& before, const std::vector<std::string>& devices) {
+  std::vector<std::string> all = before;
+  all.insert(all.end(), devices.begin(), devices.end());
+  const auto other = other_kind(all, kind_of(all.at(0)));
+  if (!other) return;
+  throw error(ErrorKind::store,
+              "jobs at once on one store need devices of one kind (units that two of them measure must agree to the "
+              "last bit), but it was begun on {}, and this job has {}: name one kind of node by "
+              "--sbatch=--constraint=..., or run without --share",
+              all[0], *other);
 }
 
 }  // namespace neurosweep

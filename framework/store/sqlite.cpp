@@ -214,14 +214,13 @@ namespace {
 
 // A file of others may be made to harm: nothing that is stored in it runs, and nothing in it may be huge.
 void restrict_connection(sqlite3* handle) {
-  constexpr int kLongestValue = 1 << 28;
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);  // we have none
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
-  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Connection::kLongestValue);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
 }
 

@@ -94,6 +94,9 @@ class Connection {
  public:
   enum class Mode { read, write, create };
 
+  /// Bytes of the longest value or row.
+  static constexpr int kLongestValue = 1 << 28;
+
   /// A merge may write for minutes, and another launch on the same store waits for it.
   static constexpr std::chrono::milliseconds kPatience{std::chrono::minutes(10)};
 

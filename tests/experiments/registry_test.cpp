@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "experiments/experiment.hpp"
+#include "framework/store/database.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -79,6 +80,27 @@ TEST_F(RegistryTest, RefusesUnknownNamesSplitsOpsAndMetrics) {
   expect_refused("[[experiment]]\nkind = \"sweep\"\nmetric = \"accuracy\"\n", "set accuracy = true");
   expect_refused("[[experiment]]\nkind = \"sweep\"\nop = \"mean\"\n", "mean_from");
   expect_refused("[[experiment]]\nkind = \"race\"\nerror = 0.0\n", "between 0 and 1");
+}
+
+TEST_F(RegistryTest, RefusesTransferCandidatesWhoseRowNoStoreTakes) {
+  const auto check = [&](const std::string& keys) {
+    const auto made = make_experiments(
+        study("[models.large]\npath = \"l\"\n[[experiment]]\nkind = \"identify\"\n[[experiment]]\n"
+              "kind = \"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\nsources = [\"identify\"]\n" +
+              keys));
+    StudyIdentity identity;
+    identity.models = {{"large", "l", "c", "t", "llama", 2, 28672, 64, 4, 100, "f32"},
+                       {"small", "m", "c", "t", "llama", 2, 900, 64, 4, 100, "f32"}};
+    made.back()->check(create_or_open_results(dir_.file("store"), identity));
+  };
+
+  expect_error(
+      ErrorKind::input,
+      HasSubstr("candidates = 1024 for each of 28672 neurons of a layer make a row of 309 MB, more than the 268 "
+                "MB that a store takes: give at most 780"),
+      [&] { check("candidates = 1024"); });  // of 900 neurons at most as many are candidates
+  check("candidates = 780");
+  check("candidates = 1024\nmaps = [\"ridge\"]");
 }
 
 TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {

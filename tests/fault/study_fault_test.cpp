@@ -166,6 +166,23 @@ TEST_F(FaultyStudyTest, LaunchesWithSharesDivideTheUnitsAndOneThatDiesIsReplaced
   expect_few_units_twice();
 }
 
+TEST_F(FaultyStudyTest, AShareOnDevicesOfAnotherKindIsRefusedBeforeItMeasuresAnything) {
+  auto share = run_words(1, write_study(), store());
+  share.insert(share.end(), {"--share", "1/2"});
+  ASSERT_EQ(run_program(share).status, 0);
+  const std::string device = query("SELECT device FROM worker")[0].at("device").get<std::string>();
+  ASSERT_EQ(run_program({"sqlite3", store() + "/results.db", "UPDATE worker SET device = 'cuda:1 NVIDIA A100'"}).status,
+            0);
+
+  const auto other = run_program(share);
+  const auto alone = run_program(run_words(1, write_study(), store()));
+
+  EXPECT_EQ(other.status, exit_status::kStore);
+  EXPECT_THAT(other.err, HasSubstr("begun on cuda:1 NVIDIA A100, and this job has " + device));
+  EXPECT_EQ(query("SELECT count(*) AS n FROM launch")[0].at("n"), 2);
+  EXPECT_EQ(alone.status, 0) << alone.err;
+}
+
 TEST_F(FaultyStudyTest, UnitsThatMeasureNanFailAndSaySo) {
   const std::string model = dir_.file("overflowing-model");
   fs::copy(testing::small_reasoner(), model);

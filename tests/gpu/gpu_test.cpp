@@ -31,6 +31,7 @@ TEST_F(GpuTest, EveryDeviceHasAnIdentityOfItsOwn) {
 
   EXPECT_EQ(identities.size(), static_cast<std::size_t>(cuda_device_count()));
   for (const std::string& identity : identities) EXPECT_EQ(identity.size(), 4u + 36u) << identity;
+  EXPECT_NE(cuda_device_name(0), "");
 }
 
 TEST_F(GpuTest, LogitsEqualTheCpu) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "framework/base/error.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/cpu/simd.hpp"
 #include "framework/model/device_settings.hpp"
@@ -65,6 +66,7 @@ TEST(DeviceSettings, NameTheInstructionsOfTheCpu) {
   cpu::use_at_most(cpu::InstructionSet::v4);
   EXPECT_EQ(device_text(at::kCPU).find("cpu"), 0u);
   EXPECT_EQ(device_text(at::Device(at::kCUDA, 1)), "cuda:1");
+  EXPECT_EQ(device_text(at::Device(at::kCUDA, 1), "NVIDIA H100"), "cuda:1 NVIDIA H100");
 }
 
 TEST(DeviceSettings, TellWhenRanksComputeOnDifferentKinds) {
@@ -79,6 +81,25 @@ TEST(DeviceSettings, TellWhenRanksComputeOnDifferentKinds) {
   EXPECT_NE(
       log_of({"cpu with AVX2", "cpu with AVX2", "cpu with AVX-512"}).find("cpu with AVX2 and on cpu with AVX-512"),
       std::string::npos);
+}
+
+TEST(DeviceSettings, OfJobsAtOnceMustBeOfOneKind) {
+  const auto refusal = [](const std::vector<std::string>& before, const std::vector<std::string>& devices) {
+    try {
+      need_one_kind_of_device(before, devices);
+    } catch (const Error& failure) {
+      EXPECT_EQ(failure.kind(), ErrorKind::store);
+      return std::string(failure.what());
+    }
+    return std::string();
+  };
+
+  EXPECT_EQ(refusal({}, {"cpu with AVX2"}), "");
+  EXPECT_EQ(refusal({"cuda:0 NVIDIA A100", "cuda:1 NVIDIA A100"}, {"cuda:3 NVIDIA A100"}), "");
+  const std::string mixed = refusal({"cuda:0 NVIDIA A100"}, {"cuda:0 NVIDIA H100"});
+  EXPECT_NE(mixed.find("begun on cuda:0 NVIDIA A100, and this job has cuda:0 NVIDIA H100"), std::string::npos) << mixed;
+  EXPECT_NE(mixed.find("--sbatch=--constraint="), std::string::npos) << mixed;
+  EXPECT_NE(refusal({}, {"cpu with AVX2", "cpu"}), "");
 }
 
 /// In bfloat16 the sum of 4,096 squares would stop at 256, and a position above 256 would not be exact.
