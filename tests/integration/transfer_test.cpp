@@ -321,10 +321,8 @@ TEST_F(TransferTest, RefusesStudiesThatMakeNoSense) {
                  "no earlier experiment of kind");
   expect_refused("from = \"transfer/ridge/gradient\"", "from = \"transfer/rigde/gradient\"",
                  "no earlier experiment of kind");
-  expect_refused("items = 20\ntop = 20", "items = 20\nsplit = \"test\"",
-                 "what judges it must not have chosen it");
-  expect_refused("items = 12\ntop = 30", "items = 12\nsplit = \"test\"",
-                 "what judges it must not have chosen it");
+  expect_refused("items = 20\ntop = 20", "items = 20\nsplit = \"test\"", "what judges it must not have chosen it");
+  expect_refused("items = 12\ntop = 30", "items = 12\nsplit = \"test\"", "what judges it must not have chosen it");
 }
 
 }  // namespace
