@@ -31,7 +31,8 @@ TEST_F(TwoNodeSlurm, JobsAtOnceDivideTheUnitsOfAStore) {
   testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
   expect_completion(jobs);
 
-  EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 1/2), start 2"));
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 1/2), start 1"));
+  EXPECT_THAT(sweep_log(jobs), HasSubstr("units done; requeued"));  // it may find nothing left to do
   EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 2/2), start 1"));
   expect_few_units_twice();
 }
