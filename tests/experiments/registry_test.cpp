@@ -85,7 +85,8 @@ TEST_F(RegistryTest, RefusesUnknownNamesSplitsOpsAndMetrics) {
 TEST_F(RegistryTest, RefusesTransferCandidatesWhoseRowNoStoreTakes) {
   const auto check = [&](const std::string& keys) {
     const auto made = make_experiments(
-        study("[models.large]\npath = \"l\"\n[[experiment]]\nkind = \"identify\"\n[[experiment]]\n"
+        study("[models.large]\npath = \"l\"\n[[experiment]]\nkind = \"trace\"\n"
+              "[[experiment]]\nkind = \"identify\"\nfrom = \"trace\"\n[[experiment]]\n"
               "kind = \"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\nsources = [\"identify\"]\n" +
               keys));
     StudyIdentity identity;
