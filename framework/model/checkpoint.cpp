@@ -10,7 +10,6 @@ namespace neurosweep {
 namespace {
 
 constexpr const char* kSingleFile = "/model.safetensors";
-constexpr const char* kIndexFile = "/model.safetensors.index.json";
 
 /// The shard each tensor is in, by the index.
 using WeightMap = std::map<std::string, std::string>;
@@ -23,7 +22,7 @@ WeightMap read_index(const std::string& path) {
   WeightMap shards;
   for (const auto& [tensor, value] : entries.items()) {
     const auto shard = json_as<std::string>(value, tensor, where);
-    if (shard.empty() || shard == ".." || shard == "." || shard.find_first_of("/\\") != std::string::npos) {
+    if (!is_plain_file_name(shard)) {
       throw input_error("{}: key '{}': '{}' is not a plain file name", where, tensor, shard);
     }
     shards.emplace(tensor, shard);
@@ -38,6 +37,10 @@ std::string join(const std::string& dir, const std::string& file) {
 
 }  // namespace
 
+bool is_plain_file_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find_first_of("/\\") == std::string_view::npos;
+}
+
 Checkpoint Checkpoint::open(const std::string& dir) {
   Checkpoint checkpoint;
   checkpoint.dir_ = dir;
@@ -46,7 +49,7 @@ Checkpoint Checkpoint::open(const std::string& dir) {
     for (auto& name : checkpoint.files_[0].names()) checkpoint.file_of_.emplace(std::move(name), 0);
     return checkpoint;
   }
-  const std::string index = dir + kIndexFile;
+  const std::string index = join(dir, kShardIndex);
   if (!std::filesystem::exists(index)) {
     throw input_error("{}: neither model.safetensors nor model.safetensors.index.json is there", dir);
   }

@@ -10,6 +10,12 @@
 
 namespace neurosweep {
 
+/// Name of the file that says which shard has which tensor.
+inline constexpr const char* kShardIndex = "model.safetensors.index.json";
+
+/// Whether a name that a foreign file gives stays within the folder that it is put behind.
+bool is_plain_file_name(std::string_view name);
+
 /// The tensors of a checkpoint folder: model.safetensors, or the shards named by model.safetensors.index.json.
 class Checkpoint {
  public:

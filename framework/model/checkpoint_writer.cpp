@@ -19,12 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr const char* kMetadata = "__metadata__";
 
 /// Files beside the weights that the engine reads: a checkpoint written without one of them would be another model.
 constexpr std::array<std::string_view, 6> kEngineFiles = {
-    "config.json",           kIndexFile,           "generation_config.json", "tokenizer.json",
+    "config.json",           kShardIndex,          "generation_config.json", "tokenizer.json",
     "tokenizer_config.json", "chat_template.jinja"};
 
 /// Ends of files that hold weights in another form: an edit would not reach them.
@@ -138,7 +137,7 @@ fs::path real_folder(const fs::path& path) {
 
 void check_names(const std::string& source_dir, const Checkpoint& source, const CheckpointChanges& changes) {
   for (const auto& [name, text] : changes.files) {
-    if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\") != std::string::npos) {
+    if (!is_plain_file_name(name)) {
       throw input_error("'{}' is not a plain file name: it would be written outside of the new checkpoint", name);
     }
   }
@@ -191,10 +190,10 @@ void write_checkpoint(const std::string& source_dir, const Checkpoint& source, c
     }
     written.insert(file_name(file));
   }
-  const std::string index = source_dir + "/" + kIndexFile;
-  if (fs::exists(index) && !changes.files.contains(kIndexFile) && !written.contains("model.safetensors")) {
-    write_text(into + "/" + kIndexFile, index_text(index, shard_of, total_bytes, total_numbers));
-    written.insert(kIndexFile);
+  const std::string index = source_dir + "/" + kShardIndex;
+  if (fs::exists(index) && !changes.files.contains(kShardIndex) && !written.contains("model.safetensors")) {
+    write_text(into + "/" + kShardIndex, index_text(index, shard_of, total_bytes, total_numbers));
+    written.insert(kShardIndex);
   }
   for (const auto& [name, text] : changes.files) {
     write_text(into + "/" + name, text);

@@ -24,9 +24,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFormat = "neurosweep undo";
 constexpr std::int64_t kVersion = 1;
 constexpr std::size_t kMostBytes = std::size_t{512} << 20;
-constexpr const char* kIndexFile = "model.safetensors.index.json";
 /// Files that an undo file may hold as they were; it names no other.
-constexpr std::array<std::string_view, 4> kFiles = {"config.json", kIndexFile, kProvenanceFile, kUndoFile};
+constexpr std::array<std::string_view, 4> kFiles = {"config.json", kShardIndex, kProvenanceFile, kUndoFile};
 
 std::string file_name(const SafetensorsFile& file) {
   return fs::path(file.path()).filename().string();
