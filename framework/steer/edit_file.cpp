@@ -131,9 +131,7 @@ EditFile parse_edits(std::string_view text, const std::string& origin) {
   if (format == nullptr || *format != kFormat) {
     throw input_error("{}: this is no edit file: expected \"format\": \"{}\"", origin, kFormat);
   }
-  if (const auto version = require<std::int64_t>(json, "version", origin); version != kVersion) {
-    throw input_error("{}: version {} of the format, this program reads {}", origin, version, kVersion);
-  }
+  check_version(json, kVersion, origin);
   check_keys(json, {"format", "version", "checkpoint_hash", "protected", "edits"}, origin);
   EditFile file;
   file.checkpoint_hash = optional_or<std::string>(json, "checkpoint_hash", "", origin);

@@ -190,20 +190,14 @@ std::string monitor_text(const MonitorFile& file) {
                      {"neuron", std::move(neurons)},
                      {"thresholds", std::move(thresholds)},
                      {"probes", std::move(probes)}};
-  std::string text;
-  for (const auto& [key, value] : json.items()) {
-    text += fmt::format("{}\"{}\": {}", text.empty() ? "{" : ",\n ", key, json_text(value));
-  }
-  return text + "}\n";
+  return one_key_a_line(json);
 }
 
 MonitorFile parse_monitor(std::string_view text, std::string_view origin) {
   const Json json = parse_json(text, origin);
   const Json* format = find_key(json, "format", origin);
   if (format == nullptr || *format != kFormat) throw input_error("{}: this is no monitor file of neurosweep", origin);
-  if (const auto version = require<std::int64_t>(json, "version", origin); version != kVersion) {
-    throw input_error("{}: version {} of the format, this program reads {}", origin, version, kVersion);
-  }
+  check_version(json, kVersion, origin);
   check_keys(json, kKeys, origin);
   MonitorFile file;
   const auto model = require<Json>(json, "model", origin);

@@ -35,6 +35,19 @@ void check_keys(const Json& json, const std::vector<std::string_view>& valid, st
   }
 }
 
+void check_version(const Json& json, std::int64_t read, std::string_view origin) {
+  const auto version = require<std::int64_t>(json, "version", origin);
+  if (version != read) throw input_error("{}: version {} of the format, this program reads {}", origin, version, read);
+}
+
+std::string one_key_a_line(const Json& json) {
+  std::string text;
+  for (const auto& [key, value] : json.items()) {
+    text += fmt::format("{}\"{}\": {}", text.empty() ? "{" : ",\n ", key, json_text(value));
+  }
+  return text + "}\n";
+}
+
 std::vector<NeuronId> read_neuron_columns(const Json& json, std::string_view origin, const NeuronBounds* bounds) {
   const auto layers = require<std::vector<std::int64_t>>(json, "layer", origin);
   const auto neurons = require<std::vector<std::int64_t>>(json, "neuron", origin);

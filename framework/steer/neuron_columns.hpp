@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,12 @@ struct NeuronBounds {
 
 /// Throws Error{input} for a key that is none of these.
 void check_keys(const Json& json, const std::vector<std::string_view>& valid, std::string_view origin);
+
+/// Throws Error{input} unless the key `version` is the one that is read.
+void check_version(const Json& json, std::int64_t read, std::string_view origin);
+
+/// A JSON object as text, a line for each of its keys.
+std::string one_key_a_line(const Json& json);
 
 /// The neurons in the columns `layer` and `neuron`, in their order.
 ///   bounds  null: of a model that is not known yet

@@ -110,20 +110,14 @@ std::string steering_text(const SteeringFile& file) {
                {"neuron", std::move(neurons)},
                {"value", std::move(values)}};
   if (file.pattern.form == SteeringForm::pull) json["sd"] = std::move(sds);
-  std::string text;
-  for (const auto& [key, value] : json.items()) {
-    text += fmt::format("{}\"{}\": {}", text.empty() ? "{" : ",\n ", key, json_text(value));
-  }
-  return text + "}\n";
+  return one_key_a_line(json);
 }
 
 SteeringFile parse_steering(std::string_view text, std::string_view origin) {
   const Json json = parse_json(text, origin);
   const Json* format = find_key(json, "format", origin);
   if (format == nullptr || *format != kFormat) throw input_error("{}: this is no steering file of neurosweep", origin);
-  if (const auto version = require<std::int64_t>(json, "version", origin); version != kVersion) {
-    throw input_error("{}: version {} of the format, this program reads {}", origin, version, kVersion);
-  }
+  check_version(json, kVersion, origin);
   check_keys(json, kKeys, origin);
   SteeringFile file;
   const auto model = require<Json>(json, "model", origin);
