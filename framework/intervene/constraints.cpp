@@ -14,28 +14,18 @@ namespace {
 
 constexpr std::int64_t kWholeLayer = -1;
 
-/// Norms of a row's change and of the row before it. Sixteen sums, for vector registers.
-std::pair<double, double> norms(const float* before, const float* after, std::int64_t n) {
+/// Norm of a row. Sixteen sums, for vector registers.
+double norm_of(const float* row, std::int64_t n) {
   constexpr std::int64_t kLanes = 16;
-  float change[kLanes] = {}, whole[kLanes] = {};
+  float sums[kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t j = 0; j < kLanes; ++j) {
-      const float moved = after[i + j] - before[i + j];
-      change[j] += moved * moved;
-      whole[j] += before[i + j] * before[i + j];
-    }
+    for (std::int64_t j = 0; j < kLanes; ++j) sums[j] += row[i + j] * row[i + j];
   }
-  for (; i < n; ++i) {
-    change[0] += (after[i] - before[i]) * (after[i] - before[i]);
-    whole[0] += before[i] * before[i];
-  }
-  double change_sum = 0, whole_sum = 0;
-  for (std::int64_t j = 0; j < kLanes; ++j) {
-    change_sum += change[j];
-    whole_sum += whole[j];
-  }
-  return {std::sqrt(change_sum), std::sqrt(whole_sum)};
+  for (; i < n; ++i) sums[0] += row[i] * row[i];
+  double sum = 0;
+  for (const float each : sums) sum += each;
+  return std::sqrt(sum);
 }
 
 /// Size of a change by the size of what it changes.
@@ -58,7 +48,9 @@ std::string_view rule_name(ConstraintRule rule) {
 }
 
 Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch)
-    : guarded_(std::move(guarded)), limited_layers_(static_cast<std::size_t>(arch.L)) {
+    : guarded_(std::move(guarded)),
+      limited_layers_(static_cast<std::size_t>(arch.L)),
+      steered_(static_cast<std::size_t>(arch.L)) {
   ensure(arch.part.count == 1, "a policy is kept on whole decoders");
   std::unordered_map<const Policy*, std::shared_ptr<const Ready>> known;
   for (const PolicyOrder& order : orders) {
@@ -84,6 +76,20 @@ Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded
       throw input_error("policy: sequence {} has two", order.sequence);
     }
   }
+  if (capped_) find_steered();
+}
+
+void Constraints::find_steered() {
+  for (const NeuronId& id : guarded_.neurons) {
+    steered_[static_cast<std::size_t>(to_int(id.layer))].push_back(to_int(id.neuron));
+  }
+  for (std::size_t l = 0; l < steered_.size(); ++l) {
+    std::ranges::sort(steered_[l]);
+    const auto repeated = std::ranges::unique(steered_[l]);
+    steered_[l].erase(repeated.begin(), repeated.end());
+    const bool acts = guarded_.hook != nullptr && guarded_.hook->wants(Site::neuron, LayerIndex(l));
+    ensure(!acts || !steered_[l].empty(), "a capped hook acts on a layer of which it lists no neuron");
+  }
 }
 
 bool Constraints::wants(Site site, LayerIndex layer) const {
@@ -96,13 +102,12 @@ void Constraints::visit(Site site, LayerIndex layer, at::Tensor& x, const BatchR
   const auto touches = site == Site::neuron ? find_touches(rows) : std::vector<Touch>{};
   const bool caps = acts && capped_ && !touches.empty();
   const bool floats = x.device().is_cpu() && x.scalar_type() == at::kFloat;
-  at::Tensor before;
-  if (caps && floats) keep_rows(x = x.contiguous(), touches);
-  if (caps && !floats) before = x.detach().clone();
+  if (!touches.empty()) x = x.contiguous();
+  if (caps) floats ? keep_floats(layer, x, touches) : keep_any(layer, x, touches);
   if (acts) guarded_.hook->visit(site, layer, x, rows);
   if (touches.empty()) return;
   x = x.contiguous();
-  if (caps) floats ? cap_floats(layer, x, touches) : cap_any(layer, before, x, touches);
+  if (caps) floats ? cap_floats(layer, x, touches) : cap_any(layer, x, touches);
   if (!limited_layers_[static_cast<std::size_t>(to_int(layer))]) return;
   floats ? limit_floats(layer, x, touches) : limit_any(layer, x, touches);
 }
@@ -133,47 +138,69 @@ std::vector<Constraints::Touch> Constraints::find_touches(const BatchRows& rows)
   return touches;
 }
 
-void Constraints::keep_rows(const at::Tensor& x, const std::vector<Touch>& touches) {
+void Constraints::keep_floats(LayerIndex layer, const at::Tensor& x, const std::vector<Touch>& touches) {
   const std::int64_t T = x.size(1), M = x.size(2);
+  const auto& columns = steered_[static_cast<std::size_t>(to_int(layer))];
   const auto* const data = x.const_data_ptr<float>();
-  kept_.clear();
+  before_.floats.clear();
+  before_.norms.clear();
   for (const Touch& touch : touches) {
-    const float* const first = data + (touch.row * T + touch.begin) * M;
-    kept_.insert(kept_.end(), first, first + (touch.end - touch.begin) * M);
+    for (std::int64_t t = touch.begin; t < touch.end; ++t) {
+      const float* const a = data + (touch.row * T + t) * M;
+      for (const std::int64_t column : columns) before_.floats.push_back(a[column]);
+      before_.norms.push_back(norm_of(a, M));
+    }
   }
 }
 
 void Constraints::cap_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches) {
   const std::int64_t T = x.size(1), M = x.size(2);
+  const auto& columns = steered_[static_cast<std::size_t>(to_int(layer))];
   auto* const data = x.mutable_data_ptr<float>();
-  const float* from = kept_.data();
+  const float* from = before_.floats.data();
+  const double* whole = before_.norms.data();
   for (const Touch& touch : touches) {
     const double cap = touch.run->policy->cap;
-    for (std::int64_t t = touch.begin; t < touch.end; ++t, from += M) {
+    for (std::int64_t t = touch.begin; t < touch.end; ++t, from += columns.size(), ++whole) {
       float* const a = data + (touch.row * T + t) * M;
-      const auto [change, whole] = norms(from, a, M);
-      const double ratio = ratio_of(change, whole);
+      double change = 0;
+      for (std::size_t k = 0; k < columns.size(); ++k) {
+        const double moved = static_cast<double>(a[columns[k]]) - from[k];
+        change += moved * moved;
+      }
+      const double ratio = ratio_of(std::sqrt(change), *whole);
       if (ratio <= cap) continue;
       note(touch, t, cap_event(*touch.run->policy, layer, ratio));
       const auto share = static_cast<float>(cap / ratio);
-      for (std::int64_t i = 0; i < M; ++i) a[i] = from[i] + share * (a[i] - from[i]);
+      for (std::size_t k = 0; k < columns.size(); ++k) a[columns[k]] = from[k] + share * (a[columns[k]] - from[k]);
     }
   }
 }
 
-void Constraints::cap_any(LayerIndex layer, const at::Tensor& before, at::Tensor& x,
-                          const std::vector<Touch>& touches) {
-  const at::Tensor change = x.detach().to(at::kFloat).sub(before);
+void Constraints::keep_any(LayerIndex layer, const at::Tensor& x, const std::vector<Touch>& touches) {
+  const at::Tensor columns = at::tensor(steered_[static_cast<std::size_t>(to_int(layer))]).to(x.device());
+  before_.any = x.detach().index_select(2, columns).to(at::kFloat);
+  const at::Tensor norms = x.detach().to(at::kFloat).norm(2, {-1}).cpu().contiguous();
+  before_.norms.clear();
+  for (const Touch& touch : touches) {
+    const float* const row = norms.const_data_ptr<float>() + touch.row * x.size(1);
+    before_.norms.insert(before_.norms.end(), row + touch.begin, row + touch.end);
+  }
+}
+
+void Constraints::cap_any(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches) {
+  const at::Tensor columns = at::tensor(steered_[static_cast<std::size_t>(to_int(layer))]).to(x.device());
+  const at::Tensor change = x.detach().index_select(2, columns).to(at::kFloat).sub(before_.any);
   const at::Tensor size = change.norm(2, {-1}).cpu().contiguous();
-  const at::Tensor whole = before.to(at::kFloat).norm(2, {-1}).cpu().contiguous();
+  const double* whole = before_.norms.data();
   for (const Touch& touch : touches) {
     const double cap = touch.run->policy->cap;
-    for (std::int64_t t = touch.begin; t < touch.end; ++t) {
-      const std::int64_t at = touch.row * x.size(1) + t;
-      const double ratio = ratio_of(size.const_data_ptr<float>()[at], whole.const_data_ptr<float>()[at]);
+    for (std::int64_t t = touch.begin; t < touch.end; ++t, ++whole) {
+      const double ratio = ratio_of(size.const_data_ptr<float>()[touch.row * x.size(1) + t], *whole);
       if (ratio <= cap) continue;
       note(touch, t, cap_event(*touch.run->policy, layer, ratio));
-      x[touch.row][t].copy_(before[touch.row][t].to(at::kFloat).add(change[touch.row][t], cap / ratio));
+      const at::Tensor kept = before_.any[touch.row][t].add(change[touch.row][t], cap / ratio);
+      x[touch.row][t].index_copy_(0, columns, kept.to(x.scalar_type()));
     }
   }
 }

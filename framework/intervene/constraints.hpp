@@ -18,10 +18,10 @@ struct PolicyOrder {
   std::shared_ptr<const Policy> policy;
 };
 
-/// What a hook that is kept within policies does: the hook, and the neurons that it acts on.
+/// What a hook that is kept within policies does.
 struct Guarded {
   ActivationHook* hook = nullptr;  ///< null: nothing acts on the model
-  std::vector<NeuronId> neurons;
+  std::vector<NeuronId> neurons;   ///< every neuron that it acts on: what a cap measures and makes smaller
 };
 
 /// `floor`: raised to the least value; `ceiling`: lowered to the largest; `cap`: steering of a layer made smaller.
@@ -86,8 +86,17 @@ class Constraints final : public ActivationHook {
     std::int64_t row, begin, end, first_position;
   };
   std::vector<Touch> find_touches(const BatchRows& rows);
+  /// Steered columns of a layer's touched tokens and the norms of all its neurons there, before the hook acts.
+  struct Before {
+    std::vector<float> floats;  ///< [tokens, columns], where the layer is read by floats
+    at::Tensor any;             ///< [B, T, columns] f32, elsewhere
+    std::vector<double> norms;  ///< [tokens], of touches in their order
+  };
+  void find_steered();
+  void keep_floats(LayerIndex layer, const at::Tensor& x, const std::vector<Touch>& touches);
+  void keep_any(LayerIndex layer, const at::Tensor& x, const std::vector<Touch>& touches);
   void cap_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
-  void cap_any(LayerIndex layer, const at::Tensor& before, at::Tensor& x, const std::vector<Touch>& touches);
+  void cap_any(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
   void limit_floats(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
   void limit_any(LayerIndex layer, at::Tensor& x, const std::vector<Touch>& touches);
   /// What was enforced where, without its sequence and place.
@@ -99,12 +108,12 @@ class Constraints final : public ActivationHook {
   };
   static Event cap_event(const Ready& policy, LayerIndex layer, double ratio);
   void note(const Touch& touch, std::int64_t column, const Event& event);
-  void keep_rows(const at::Tensor& x, const std::vector<Touch>& touches);
 
   Guarded guarded_;
   std::unordered_map<std::int64_t, Run> runs_;
-  std::vector<bool> limited_layers_;  ///< [L]
-  std::vector<float> kept_;           ///< rows of a layer before the hook acts
+  std::vector<bool> limited_layers_;                ///< [L]
+  std::vector<std::vector<std::int64_t>> steered_;  ///< [L] neurons that the hook acts on, ascending
+  Before before_;
   bool capped_ = false;
   std::int64_t unlogged_ = 0;
 };

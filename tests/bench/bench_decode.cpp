@@ -88,13 +88,19 @@ std::vector<Intervention> add_each(std::int64_t sequences, const SteerJob& job) 
   return set;
 }
 
-/// Pushes 50 neurons of every sequence, spread over the layers; strength follows the model's doubt or not.
-std::vector<SteerOrder> push_each(std::int64_t sequences, const ArchSpec& arch, Doubt doubt) {
-  constexpr std::int64_t kNeurons = 50;
-  SteeringVector vector;
-  for (std::int64_t k = 0; k < kNeurons; ++k) {
-    vector.push_back({{LayerIndex(k % arch.L), NeuronIndex((k * 977 + 13) % arch.M)}, 0.1F, 0, 0});
+/// 50 neurons, spread over the layers.
+std::vector<NeuronId> pushed_neurons(const ArchSpec& arch) {
+  std::vector<NeuronId> neurons;
+  for (std::int64_t k = 0; k < 50; ++k) {
+    neurons.push_back({LayerIndex(k % arch.L), NeuronIndex((k * 977 + 13) % arch.M)});
   }
+  return neurons;
+}
+
+/// Pushes those of every sequence; strength follows the model's doubt or not.
+std::vector<SteerOrder> push_each(std::int64_t sequences, const ArchSpec& arch, Doubt doubt) {
+  SteeringVector vector;
+  for (const NeuronId& id : pushed_neurons(arch)) vector.push_back({id, 0.1F, 0, 0});
   const auto shared = std::make_shared<const SteeringVector>(std::move(vector));
   std::vector<SteerOrder> orders;
   for (std::int64_t s = 0; s < sequences; ++s) {
@@ -255,7 +261,7 @@ int run_decode(const std::vector<std::string>& words) {
       tight(limit_each(prompts, limited, 0.1, kNoCap), {}, arch);
   comparisons.push_back(bench.compare("constrained-50-neurons-kept", prompts, loose));
   comparisons.push_back(bench.compare("constrained-50-neurons-enforced", prompts, tight));
-  Constraints capped(limit_each(prompts, limited, 0.1, 0.01), {&pushed, {}}, arch);
+  Constraints capped(limit_each(prompts, limited, 0.1, 0.01), {&pushed, pushed_neurons(arch)}, arch);
   comparisons.push_back(bench.compare("steered-and-constrained-over-steered", prompts, capped, &pushed));
   MonitorReader monitor(watched, 4, arch);
   comparisons.push_back(bench.compare("monitored-128-neurons", prompts, monitor));

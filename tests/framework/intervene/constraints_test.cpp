@@ -42,6 +42,12 @@ SteeringVector strong_push() {
   return {{neuron(0, 1), 0.7F, 0, 0}, {neuron(0, 2), -1.4F, 0, 0}, {neuron(1, 0), 0.9F, 0, 0}};
 }
 
+std::vector<NeuronId> ids_of(const SteeringVector& vector) {
+  std::vector<NeuronId> ids;
+  for (const SteeredNeuron& each : vector) ids.push_back(each.id);
+  return ids;
+}
+
 /// Steering of strength 1 under a policy, as an edit of the slow twin.
 testing::NeuronEdit slow_edit(const Policy& policy, const SteeringVector& vector, std::int64_t prompt_length) {
   return [=](std::int64_t layer, std::int64_t t, std::vector<double>& a) {
@@ -80,7 +86,7 @@ TEST_P(ConstraintsOfFamily, DoWhatTheSlowTwinDoesAfterSteering) {
   for (const Policy& policy : {policy_of({{neuron(0, 1), -0.1, 0.1}, {neuron(1, 2), 0.3}}), policy_of({}, 0.25),
                                policy_of({{neuron(1, 0), -1, 0.01}}, 0.4), everywhere}) {
     Steering steering({{0, vector, {}}}, model_.arch);
-    Constraints constraints(for_sequences(1, policy), {&steering, {}}, model_.arch);
+    Constraints constraints(for_sequences(1, policy), {&steering, ids_of(strong_push())}, model_.arch);
     const auto got = score_tokens(decoder, {{tokens, 4, 1}}, &constraints);
     const auto twin = testing::reference_forward(model_.arch, model_.weights, tokens, slow_edit(policy, *vector, 4));
 
@@ -209,7 +215,7 @@ TEST_F(ConstraintsTest, OfOneKindOfNumbersAgreeWithThoseOfAnother) {
   const Policy policy = policy_of({{neuron(0, 1), 0.5, 0.75}, {neuron(0, 3), -2, -1}}, 0.5);
   const auto run = [&](at::ScalarType type) {
     Steering steering({{0, std::make_shared<const SteeringVector>(strong_push()), {}}}, model_.arch);
-    Constraints constraints(for_sequences(1, policy), {&steering, {}}, model_.arch);
+    Constraints constraints(for_sequences(1, policy), {&steering, ids_of(strong_push())}, model_.arch);
     at::Tensor x = at::linspace(-1, 1, model_.arch.M * 4).view({1, 4, model_.arch.M}).to(type);
     constraints.visit(Site::neuron, LayerIndex(0), x, {{0}, {0}, {4}, {2}});
     return std::pair(x.to(at::kFloat), constraints.log());
@@ -225,6 +231,14 @@ TEST_F(ConstraintsTest, OfOneKindOfNumbersAgreeWithThoseOfAnother) {
     EXPECT_EQ(log[i].first_position, half_log[i].first_position);
     EXPECT_NEAR(log[i].largest, half_log[i].largest, 2e-3 * std::max(1.0, log[i].largest));
   }
+}
+
+TEST_F(ConstraintsTest, CapNoHookThatActsWhereItListsNoNeuron) {
+  Steering steering({{0, std::make_shared<const SteeringVector>(strong_push()), {}}}, model_.arch);
+
+  expect_error(ErrorKind::internal, HasSubstr("acts on a layer of which it lists no neuron"), [&] {
+    Constraints(for_sequences(1, policy_of({}, 0.5)), {&steering, {neuron(0, 1)}}, model_.arch);
+  });
 }
 
 TEST_F(ConstraintsTest, LeaveANumberThatIsNoneToBeSeen) {
