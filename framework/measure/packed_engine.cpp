@@ -19,8 +19,9 @@ namespace {
 using cpu::AlignedBuffer;
 using cpu::RaggedBatch;
 
-// Tokens of a batch: fewer would wait for the weights on their way from memory, more gain nothing.
-constexpr std::int64_t kFewestTokens = 256, kMostTokens = 2048;
+// Tokens of a batch: fewer would wait for the weights on their way from memory, more leave the caches, and ranks beside
+// each other then wait for the memory that they share.
+constexpr std::int64_t kFewestTokens = 256, kMostTokens = 512;
 constexpr std::int64_t kBatchesPerThread = 4;  // so that threads end together
 constexpr double kUsualBytes = 1 << 30;        // of a thread's batch, where nothing else is said
 constexpr double kLogitCopies = 2;             // logits, and as they are sent when rows are of different lengths
