@@ -22,6 +22,10 @@ namespace neurosweep {
 
 namespace {
 
+// The manager looks this often at least. Ranks have a unit ahead, so they do not wait for it; each look interrupts rank
+// 0.
+constexpr std::chrono::microseconds kLongestNap{5000};
+
 using RunOne = std::function<UnitOutcome(std::int64_t)>;
 
 enum Tag { kReport = 1, kUnit = 2, kEnd = 3 };
@@ -70,7 +74,7 @@ class Manager {
   }
 
   void serve() {
-    Nap nap;
+    Nap nap(kLongestNap);
     PendingReceive<4> report(comm_);
     report.post(MPI_ANY_SOURCE, kReport);
     while (!abandoned_) {

@@ -32,19 +32,21 @@ void check_mpi(int code, const char* call);
 /// Whether MPI calls are allowed now.
 bool mpi_is_running();
 
-/// Pauses between two looks for a message: 50 us at first, longer the longer nothing comes, at most 1 ms.
+/// Pauses between two looks for a message: 50 us at first, longer the longer nothing comes, up to `longest`.
 class Nap {
  public:
+  using Microseconds = std::chrono::microseconds;
+
+  explicit Nap(Microseconds longest = Microseconds(1000)) : longest_(longest) {}
   void rest() {
     std::this_thread::sleep_for(length_);
-    length_ = std::min(2 * length_, kLongest);
+    length_ = std::min(2 * length_, longest_);
   }
   void something_came() { length_ = kShortest; }
 
  private:
-  using Microseconds = std::chrono::microseconds;
   static constexpr Microseconds kShortest{50};
-  static constexpr Microseconds kLongest{1000};
+  Microseconds longest_;
   Microseconds length_ = kShortest;
 };
 
