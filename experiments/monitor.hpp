@@ -29,8 +29,8 @@ struct MonitorSpec {
     v.optional("models", models, "names of models; []: all");
     v.optional("tasks", tasks, "names of tasks; []: all, watched by one monitor");
     v.optional("items", items,
-               "items of each task and split, drawn by the study's seed (identify fits, validate sets penalty, "
-               "calibration and thresholds, test is judged); 0: all",
+               "items of each task and split, drawn by the study's seed (identify fits, one half of validate "
+               "calibrates and the other sets thresholds, test is judged); 0: all",
                kNotNegative);
     v.optional("temperature", temperature, "of sampling, one reply an item; 0: greedy", kNotNegative);
     v.optional("top_p", top_p, "share of probability that is sampled from", Range{1e-6, 1});

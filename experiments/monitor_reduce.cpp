@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
 #include "framework/intervene/monitor_signals.hpp"
 #include "framework/rank/critical_set.hpp"
@@ -84,10 +85,15 @@ class MonitorReducer {
     return reply.split == split && (task == kAllTasks || reply.task == task);
   }
 
+  /// Half of the validate items set thresholds and do nothing else, so that test replies are exchangeable with theirs.
+  bool sets_thresholds(const ReadReply& reply) const {
+    return reply.split == kValidateSplit && derive_seed(seed_, reply.task + "\n" + reply.item) % 2 == 0;
+  }
+
   MonitorSample sample(const char* split, std::size_t row) const {
     MonitorSample sample;
     for (const ReadReply& reply : replies_) {
-      if (!wanted(reply, split, kAllTasks) || reply.n_rows <= row) continue;
+      if (!wanted(reply, split, kAllTasks) || sets_thresholds(reply) || reply.n_rows <= row) continue;
       sample.signals.push_back(reply.signals(row));
       sample.failed.push_back(reply.outcome.failed ? 1 : 0);
     }
@@ -221,9 +227,7 @@ class MonitorReducer {
   void add_alarms(const Reads& reads) {
     std::vector<double> right;
     for (const ReadReply& reply : replies_) {
-      if (wanted(reply, kValidateSplit, kAllTasks) && !reply.outcome.failed) {
-        right.push_back(highest_risk(reply.outcome));
-      }
+      if (sets_thresholds(reply) && !reply.outcome.failed) right.push_back(highest_risk(reply.outcome));
     }
     for (const double rate : keys_.false_alarms) {
       const double threshold = alarm_threshold(right, rate);
@@ -236,7 +240,8 @@ class MonitorReducer {
   void add_alarm(const Reads& reads, const std::string& split, const std::string& task, double rate, double threshold) {
     std::vector<MonitoredReply> judged;
     for (const ReadReply& reply : replies_) {
-      if (wanted(reply, split, task)) judged.push_back(reply.outcome);
+      if (!wanted(reply, split, task) || (split == kValidateSplit && !sets_thresholds(reply))) continue;
+      judged.push_back(reply.outcome);
     }
     const AlarmQuality quality = judge_alarms(judged, threshold);
     MonitorAlarmRow row;

@@ -21,10 +21,10 @@ struct MonitorRows {
 /// both.
 void check_predictor(const std::string& name, std::string_view where);
 
-/// Fits every predictor of a model on the identify replies, calibrates and sets thresholds on the validate replies, and
-/// adds what they say and how good it is.
+/// Fits every predictor of a model on the identify replies, calibrates it on one half of the validate items and sets
+/// thresholds on the other, and adds what they say and how good it is.
 ///   neurons  read, in the order of the signals
-///   seed     of the intervals of calibration errors
+///   seed     deals the validate items; of the intervals of calibration errors
 void add_monitor_rows(MonitorRows& rows, const MonitorSpec& keys, const std::string& model,
                       const std::vector<NeuronId>& neurons, std::vector<ReadReply>& replies, std::uint64_t seed);
 

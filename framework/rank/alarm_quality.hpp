@@ -25,7 +25,7 @@ double highest_risk(const MonitoredReply& reply);
 ///   right    highest risk of each right reply
 ///   returns  the ceil((n + 1) (1 - rate))-th smallest; a new reply that is exchangeable with these is above it with a
 ///            chance of at most `rate`. 1, above which there is no risk, when n is too small to promise that. Replies
-///            that the risks were also calibrated on are not quite exchangeable with new ones: the rate on test tells
+///            that the risks were fitted or calibrated on are not exchangeable with new ones
 ///   throws   Error{input} unless 0 < rate < 1
 ///   source   split conformal prediction: Vovk, Gammerman, Shafer 2005; Lei et al. 2018
 double alarm_threshold(std::span<const double> right, double rate);

@@ -53,7 +53,13 @@ TEST_F(MonitorTest, JudgesEveryMomentAndAlarmOnHeldOutItems) {
   const Json kept = query(
       "SELECT count(*) AS n FROM monitor_alarm WHERE task = '*' AND split = 'validate' AND false_alarms > rate * "
       "n_right");
-  EXPECT_EQ(kept.at(0).at("n").get<int>(), 0) << "the validate split keeps the stated rate by construction";
+  EXPECT_EQ(kept.at(0).at("n").get<int>(), 0) << "the replies that set a threshold keep its rate by construction";
+  const Json halves = query(
+      "SELECT max(f.n_validate) AS calibrates, max(a.n_right + a.n_failed) AS sets FROM monitor_fit AS f, "
+      "monitor_alarm "
+      "AS a WHERE a.task = '*' AND a.split = 'validate'");
+  EXPECT_EQ(halves.at(0).at("calibrates").get<int>() + halves.at(0).at("sets").get<int>(), 2 * 48);
+  EXPECT_GT(halves.at(0).at("sets").get<int>(), 2 * 48 / 4);
   const Json answers = query(
       "SELECT count(*) AS n FROM monitor_reading AS m JOIN trace AS t USING (round_id, unit, seq) "
       "WHERE m.answer_token >= t.n_tokens OR (t.answer IS NOT NULL AND m.answer_token IS NULL)");
