@@ -9,6 +9,7 @@
 #include "framework/base/error.hpp"
 #include "framework/intervene/neuron_last.hpp"
 #include "framework/intervene/trajectory.hpp"
+#include "framework/model/transfer.hpp"
 #include "framework/rank/reduce_traces.hpp"
 
 namespace neurosweep {
@@ -127,7 +128,7 @@ class TraceExperiment final : public Experiment {
       TriedAttempt& attempt = tried->attempts[number];
       tried->correct += made[i].correct ? 1 : 0;
       attempt.attempt = std::move(made[i]);
-      if (last.has(sequence)) attempt.last = values_of(last.of(sequence));
+      if (last.has(sequence)) attempt.last = to_floats(last.of(sequence));
       attempt.geometry = trajectory.of(sequence);
     }
     return true;
@@ -140,11 +141,6 @@ class TraceExperiment final : public Experiment {
     work.units += 1;
     work.add_decoding(catalog.references(model, task, ids),
                       {keys_.attempts, keys_.max_new_tokens, keys_.slots, task.spec.reply_tokens});
-  }
-
-  static std::vector<float> values_of(const at::Tensor& x) {
-    const at::Tensor flat = x.contiguous();
-    return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
   }
 
   void add_attempts(UnitRows& rows, const WorkUnit& unit, TriedItem item) const {

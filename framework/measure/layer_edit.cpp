@@ -45,9 +45,4 @@ LayerEdit make_layer_edit(const Decoder& decoder, InterventionKind kind, std::sp
   return {info, values_tensor(values, decoder.arch(), info).to(decoder.device()), begin, end - begin};
 }
 
-std::vector<float> to_floats(const at::Tensor& x) {
-  const at::Tensor dense = x.to(at::kCPU).contiguous();
-  return {dense.const_data_ptr<float>(), dense.const_data_ptr<float>() + dense.numel()};
-}
-
 }  // namespace neurosweep

@@ -28,7 +28,4 @@ struct LayerEdit {
 LayerEdit make_layer_edit(const Decoder& decoder, InterventionKind kind, std::span<const float> values, Span span,
                           std::int64_t prompt_length, std::int64_t T);
 
-/// The numbers of an f32 tensor on any device.
-std::vector<float> to_floats(const at::Tensor& x);
-
 }  // namespace neurosweep

@@ -16,7 +16,7 @@ std::vector<float> measure_prompt_means(const Decoder& decoder, const std::vecto
 
 /// Activations of chosen neurons at every token of a prompt.
 ///   returns  [T * K], token by token, in the order of `neurons`
-///   throws   as measure_prompt_means; Error{input} for a neuron that the model does not have
+///   throws   as measure_prompt_means; Error{input}: no neuron, one outside the model or twice
 std::vector<float> measure_prompt_tokens(const Decoder& decoder, const std::vector<std::int64_t>& prompt,
                                          std::span<const NeuronId> neurons);
 

@@ -13,6 +13,7 @@
 #include "framework/measure/layer_edit.hpp"
 #include "framework/model/batch.hpp"
 #include "framework/model/torch_errors.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include <ATen/core/Tensor.h>
 
 namespace neurosweep {
@@ -12,5 +14,9 @@ at::Tensor to_device(const at::Tensor& host, at::Device device);
 /// so already. For another device the host makes no copy: it is sent as it is, converted there, and its mapped pages
 /// are given back.
 at::Tensor load_weight(const at::Tensor& in_file, at::Device device, at::ScalarType dtype);
+
+/// The numbers of a tensor on any device, in the order of its elements.
+std::vector<float> to_floats(const at::Tensor& x);
+std::vector<double> to_doubles(const at::Tensor& x);
 
 }  // namespace neurosweep

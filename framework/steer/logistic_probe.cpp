@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -28,16 +29,11 @@ double largest_eigenvalue(const at::Tensor& z) {
   return 1.1 * value;
 }
 
-std::vector<double> values_of(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.to(at::kDouble).contiguous();
-  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
-}
-
 }  // namespace
 
 std::vector<double> LogisticProbe::logits(const at::Tensor& x) const {
   const c10::NoGradGuard no_grad;
-  return values_of(at::matmul(x.to(at::kDouble).sub(center).div_(scale), weights).add_(intercept));
+  return to_doubles(at::matmul(x.to(at::kDouble).sub(center).div_(scale), weights).add_(intercept));
 }
 
 double cross_entropy(const std::vector<double>& logits, const std::vector<double>& failed) {

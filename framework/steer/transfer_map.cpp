@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
+#include "framework/model/transfer.hpp"
 
 namespace neurosweep {
 
@@ -30,11 +31,6 @@ Kernels make_kernels(const std::vector<at::Tensor>& layers) {
   Kernels kernels{at::stack(flat), at::stack(rows), {}};
   kernels.sums = kernels.rows.sum(1);
   return kernels;
-}
-
-std::vector<double> values_of(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.to(at::kDouble).cpu().contiguous();
-  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
 
 at::Tensor hsic(const at::Tensor& products, const Kernels& a, const Kernels& b, const at::Tensor& row_products,
@@ -88,8 +84,8 @@ HsicBatch measure_hsic(const std::vector<at::Tensor>& a, const std::vector<at::T
   const auto own = [](const Kernels& k) {
     return hsic(k.flat.square().sum(1), k, k, k.rows.square().sum(1), k.sums.square());
   };
-  return {values_of(hsic(ka.flat.matmul(kb.flat.t()), ka, kb, ka.rows.matmul(kb.rows.t()), ka.sums.outer(kb.sums))),
-          values_of(own(ka)), values_of(own(kb))};
+  return {to_doubles(hsic(ka.flat.matmul(kb.flat.t()), ka, kb, ka.rows.matmul(kb.rows.t()), ka.sums.outer(kb.sums))),
+          to_doubles(own(ka)), to_doubles(own(kb))};
 }
 
 TopCorrelations top_correlations(const PairedSamples& samples, std::int64_t k) {
