@@ -1,7 +1,9 @@
 #include "framework/base/new_folder.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -25,19 +27,42 @@ void sync(const std::string& path) {
   if (!sync_folder(path)) throw error(ErrorKind::io, "{}: cannot be synced ({})", path, errno_text());
 }
 
+/// A folder that is locked by this process, or -1 when it cannot be: another has it, or the file system has no locks.
+int lock_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (folder < 0 || ::flock(folder, LOCK_EX | LOCK_NB) == 0) return folder;
+  ::close(folder);
+  return -1;
+}
+
+/// Removes what killed writers of this host left: what nobody has locked.
+void remove_abandoned(const std::string& unfinished) {
+  std::error_code ignored;
+  const std::string of_host = fs::path(unfinished.substr(0, unfinished.rfind('-') + 1)).filename().string();
+  const fs::path parent = fs::path(unfinished).parent_path();
+  for (const auto& entry : fs::directory_iterator(parent.empty() ? "." : parent, ignored)) {
+    if (!entry.path().filename().string().starts_with(of_host)) continue;
+    const int lock = lock_folder(entry.path().string());
+    if (lock < 0) continue;
+    fs::remove_all(entry.path(), ignored);
+    ::close(lock);
+  }
+}
+
 }  // namespace
 
 NewFolder::NewFolder(const std::string& place) : place_(plain(place)), unfinished_(unfinished_name(place_)) {
-  std::error_code ignored;
-  fs::remove_all(unfinished_, ignored);
+  remove_abandoned(unfinished_);
   if (::mkdir(unfinished_.c_str(), 0777) != 0) {
     throw error(ErrorKind::io, "{}: cannot be created ({})", unfinished_, errno_text());
   }
+  lock_ = lock_folder(unfinished_);
 }
 
 NewFolder::~NewFolder() {
   std::error_code ignored;
   fs::remove_all(unfinished_, ignored);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 void NewFolder::finish() {

@@ -5,8 +5,8 @@
 namespace neurosweep {
 
 /// A folder that is filled beside its place and put there whole: readers and a killed writer leave what was there
-/// before or the new one, never a part. What was never finished is removed, but a killed writer leaves
-/// "NAME.unfinished-<host>-<process>" behind.
+/// before or the new one, never a part. What was never finished is removed; what a killed writer left behind,
+/// "NAME.unfinished-<host>-<process>", is removed by the next one on that host.
 class NewFolder {
  public:
   /// throws  Error{io}: the folder beside it cannot be made
@@ -24,6 +24,7 @@ class NewFolder {
 
  private:
   std::string place_, unfinished_;
+  int lock_ = -1;  ///< of the unfinished folder, by which others see that its writer lives
 };
 
 }  // namespace neurosweep

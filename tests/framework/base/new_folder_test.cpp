@@ -1,8 +1,10 @@
 #include "framework/base/new_folder.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -74,6 +76,28 @@ TEST_F(NewFolderTest, LeavesThatOfAnEqualProcessNumberOnAnotherHost) {
   }
   EXPECT_TRUE(fs::exists(other));
   EXPECT_TRUE(fs::exists(unnamed));
+}
+
+TEST_F(NewFolderTest, RemovesWhatAKilledWriterLeftAndNothingOfALivingOne) {
+  const pid_t killed = ::fork();
+  if (killed == 0) {
+    const NewFolder folder(place_);
+    write(folder.path() + "/half", "1");
+    ::raise(SIGKILL);
+  }
+  ::waitpid(killed, nullptr, 0);
+  ASSERT_EQ(entries(), 1);
+
+  const NewFolder folder(place_);
+  EXPECT_EQ(entries(), 1) << "the killed writer's is gone";
+  const pid_t beside = ::fork();
+  if (beside == 0) {
+    { const NewFolder another(place_); }
+    ::_exit(fs::exists(folder.path()) ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(beside, &status, 0);
+  EXPECT_EQ(status, 0) << "the living writer's stays";
 }
 
 TEST_F(NewFolderTest, NamesThePathThatCannotBeMade) {
