@@ -30,10 +30,6 @@ constexpr std::array<std::string_view, 6> kEngineFiles = {
 constexpr std::array<std::string_view, 10> kForeignWeights = {".safetensors", ".bin",  ".pt",   ".pth", ".h5",
                                                               ".msgpack",     ".gguf", ".onnx", ".npz", ".ckpt"};
 
-std::string file_name(const SafetensorsFile& file) {
-  return fs::path(file.path()).filename().string();
-}
-
 TensorToWrite copied(const SafetensorsFile& file, const std::string& name) {
   const TensorEntry& entry = file.entry(name);
   return {name, entry.dtype, entry.shape, [&file, name] { return file.raw(name); }};
@@ -94,8 +90,8 @@ bool same_layout(const SafetensorsFile& file, const std::vector<TensorToWrite>& 
 /// Writes one weight file and returns its tensors.
 std::vector<TensorToWrite> write_weights(const SafetensorsFile& file, const CheckpointChanges& changes,
                                          const std::string& into) {
-  const std::string path = into + "/" + file_name(file);
-  const auto exact = changes.headers.find(file_name(file));
+  const std::string path = into + "/" + file.file_name();
+  const auto exact = changes.headers.find(file.file_name());
   auto tensors =
       exact == changes.headers.end() ? tensors_of_copy(file, changes) : tensors_of_header(file, changes, exact->second);
   const Json old = parse_json(file.header(), file.path());
@@ -186,9 +182,9 @@ void write_checkpoint(const std::string& source_dir, const Checkpoint& source, c
       for (const std::int64_t extent : tensor.shape) numbers *= extent;
       total_numbers += numbers;
       total_bytes += numbers * static_cast<std::int64_t>(dtype_bytes(tensor.dtype));
-      shard_of[tensor.name] = file_name(file);
+      shard_of[tensor.name] = file.file_name();
     }
-    written.insert(file_name(file));
+    written.insert(file.file_name());
   }
   const std::string index = source_dir + "/" + kShardIndex;
   if (fs::exists(index) && !changes.files.contains(kShardIndex) && !written.contains("model.safetensors")) {

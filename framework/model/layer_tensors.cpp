@@ -10,15 +10,18 @@
 
 namespace neurosweep {
 
+std::string tensor_prefix(const Checkpoint& checkpoint, const TensorNames& names) {
+  const std::string embedding = std::string(names.embedding) + ".weight";
+  const std::string prefix(names.prefix);
+  return !checkpoint.has(prefix + embedding) && checkpoint.has(embedding) ? "" : prefix;
+}
+
 LayerTensors::LayerTensors(const std::string& dir)
     : dir_(dir),
       arch_(read_arch(dir)),
       names_(family_named(arch_.family).names),
       checkpoint_(Checkpoint::open(dir)),
-      prefix_(names_.prefix) {
-  const std::string embedding = std::string(names_.embedding) + ".weight";
-  if (!checkpoint_.has(prefix_ + embedding) && checkpoint_.has(embedding)) prefix_.clear();
-}
+      prefix_(tensor_prefix(checkpoint_, names_)) {}
 
 std::string LayerTensors::name(LayerIndex layer, std::string_view part, std::string_view suffix) const {
   return fmt::format("{}{}.{}.{}{}", prefix_, names_.layers, to_int(layer), part, suffix);

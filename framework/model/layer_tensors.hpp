@@ -13,6 +13,9 @@ namespace neurosweep {
 
 struct TensorNames;
 
+/// What stands before the names of a family in this checkpoint: "" where a base model was saved without it.
+std::string tensor_prefix(const Checkpoint& checkpoint, const TensorNames& names);
+
 /// A checkpoint folder by the parts of its layers, as its files hold them: nothing is loaded or converted.
 class LayerTensors {
  public:

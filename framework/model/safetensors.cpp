@@ -195,6 +195,10 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   return file;
 }
 
+std::string SafetensorsFile::file_name() const {
+  return std::filesystem::path(path_).filename().string();
+}
+
 std::vector<std::string> SafetensorsFile::names() const {
   std::vector<std::string> names;
   for (const auto& [name, entry] : entries_) names.push_back(name);

@@ -34,6 +34,7 @@ class SafetensorsFile {
   static SafetensorsFile open(const std::string& path);
 
   const std::string& path() const { return path_; }
+  std::string file_name() const;           ///< of the path
   std::vector<std::string> names() const;  ///< sorted
   bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
 

@@ -13,6 +13,7 @@
 #include "framework/base/log.hpp"
 #include "framework/model/arch_table.hpp"
 #include "framework/model/checkpoint.hpp"
+#include "framework/model/layer_tensors.hpp"
 #include "framework/model/memory_map.hpp"
 #include "framework/model/torch_errors.hpp"
 #include "framework/model/transfer.hpp"
@@ -49,7 +50,7 @@ class WeightReader {
         neurons_(neurons_of(arch)),
         vocabulary_(piece_of(arch.V, arch.part)),
         checkpoint_(Checkpoint::open(dir)),
-        prefix_(find_prefix()) {}
+        prefix_(tensor_prefix(checkpoint_, names_)) {}
 
   Weights read() {
     Weights weights;
@@ -67,12 +68,6 @@ class WeightReader {
   }
 
  private:
-  std::string find_prefix() const {
-    const std::string embedding = std::string(names_.embedding) + ".weight";
-    const std::string prefix(names_.prefix);
-    return !checkpoint_.has(prefix + embedding) && checkpoint_.has(embedding) ? "" : prefix;
-  }
-
   /// The tensor as it stands in the file, of the shape it must have there.
   at::Tensor take(const std::string& name, at::IntArrayRef shape) {
     const at::Tensor tensor = checkpoint_.tensor(name);

@@ -27,10 +27,6 @@ constexpr std::size_t kMostBytes = std::size_t{512} << 20;
 /// Files that an undo file may hold as they were; it names no other.
 constexpr std::array<std::string_view, 4> kFiles = {"config.json", kShardIndex, kProvenanceFile, kUndoFile};
 
-std::string file_name(const SafetensorsFile& file) {
-  return fs::path(file.path()).filename().string();
-}
-
 std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()};
 }
@@ -40,7 +36,7 @@ Json changed_headers(const Checkpoint& source, const Checkpoint& edited) {
   Json headers = Json::object();
   for (std::size_t i = 0; i < source.files().size(); ++i) {
     const SafetensorsFile& file = source.files()[i];
-    if (file.header() != edited.files().at(i).header()) headers[file_name(file)] = file.header();
+    if (file.header() != edited.files().at(i).header()) headers[file.file_name()] = file.header();
   }
   return headers;
 }
@@ -151,7 +147,7 @@ TensorEntry old_entry(const Checkpoint& edited, const std::string& name, const J
                       const std::string& origin) {
   for (const SafetensorsFile& file : edited.files()) {
     if (!file.has(name)) continue;
-    const Json* header = find_key(headers, file_name(file), origin);
+    const Json* header = find_key(headers, file.file_name(), origin);
     if (header == nullptr) return file.entry(name);
     const Json entries = parse_json(json_as<std::string>(*header, name, origin), origin);
     return entry_of(require<Json>(entries, name, origin), origin);
