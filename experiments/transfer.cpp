@@ -1,7 +1,6 @@
 #include "experiments/transfer.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "experiments/transfer_measure.hpp"
 #include "framework/base/error.hpp"
@@ -14,9 +13,20 @@ namespace neurosweep {
 
 namespace {
 
-constexpr std::int64_t kFewestSamples = 4;  ///< over which layers can be compared
-
-const std::vector<std::string> kMaps = {kIdentityMap, kMatchingMap, kRidgeMap, kProcrustesMap};
+/// The donor's sets as a plan holds them.
+std::vector<DonorSet> planned_sets(const Plan& plan) {
+  std::vector<DonorSet> sets;
+  for (const SetMemberRow& row : plan.members) {
+    if (sets.empty() || sets.back().source != row.set_name || sets.back().task != row.task) {
+      const DonorForm form = row.op == form_name(DonorForm::bare)   ? DonorForm::bare
+                             : row.op == form_name(DonorForm::push) ? DonorForm::push
+                                                                    : DonorForm::pull;
+      sets.push_back({row.set_name, row.task, form, {}});
+    }
+    sets.back().neurons.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)}, 0, row.value});
+  }
+  return sets;
+}
 
 class TransferExperiment final : public Experiment {
  public:
@@ -25,7 +35,7 @@ class TransferExperiment final : public Experiment {
     keys_.name = spec.name;
     keys_.tasks = choose_names(keys_.tasks, study.task_names(), "task", spec.table.place);
     choose_names({keys_.donor, keys_.receiver}, study.model_names(), "model", spec.table.place);
-    choose_names(keys_.maps, kMaps, "map", spec.table.place);
+    choose_names(keys_.maps, kTransferMaps, "map", spec.table.place);
     Selection{{}, keys_.tasks, keys_.split, keys_.items}.resolve(study, spec.table.place);
     const std::string where = fmt::format("{}: experiment '{}'", to_text(spec.table.place), spec.name);
     if (keys_.donor == keys_.receiver) {
@@ -38,9 +48,9 @@ class TransferExperiment final : public Experiment {
       earlier_experiment(study, spec, "sources", source,
                          {"identify", "gradient", "learn", "template", "sweep", "race", "minimize"});
     }
-    check_word("align", keys_.align, {"characters", "means"}, where);
-    check_word("layers", keys_.layers, {"paired", "all"}, where);
-    if (keys_.align == "means" && keys_.items_per_unit < kFewestSamples) {
+    kind_ = sample_kind(keys_.align, where + ": align");
+    layers_ = matched_layers(keys_.layers, where + ": layers");
+    if (kind_ == SampleKind::mean && keys_.items_per_unit < kFewestSamples) {
       throw input_error(
           "{}: items_per_unit = {}, but with align = \"means\" layers are compared over {} items at least", where,
           keys_.items_per_unit, kFewestSamples);
@@ -51,10 +61,7 @@ class TransferExperiment final : public Experiment {
   void check(const Database& store) const override {
     const ModelRow a = read_model(store, keys_.donor), b = read_model(store, keys_.receiver);
     check_candidates(a.n_neurons_per_layer, b.n_neurons_per_layer);
-    if (!names(kIdentityMap) || (a.n_layers == b.n_layers && a.n_neurons_per_layer == b.n_neurons_per_layer)) return;
-    throw input_error(
-        "transfer '{}': no identity between '{}' ({} layers of {} neurons) and '{}' ({} of {}): leave that map out",
-        keys_.name, a.name, a.n_layers, a.n_neurons_per_layer, b.name, b.n_layers, b.n_neurons_per_layer);
+    if (names(kIdentityMap)) need_one_shape(a, b, fmt::format("transfer '{}'", keys_.name));
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
@@ -73,13 +80,29 @@ class TransferExperiment final : public Experiment {
                                 std::string(form_name(set.form)), neuron.value, "generated"});
       }
     }
-    add_map_units(plan, catalog, read_layer_similarity(so_far, spec));
+    add_map_units(plan, catalog, make_layer_similarity(stored_transfer(so_far, spec)));
     return plan;
   }
 
   UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const override {
-    return plan.round_no == 0 ? measure_similarity(bench, keys_, unit)
-                              : measure_maps(bench, keys_, maps_of(bench.catalog()), plan, unit);
+    const ModelPair models{[&]() -> const Decoder& { return bench.decoder(keys_.donor); },
+                           [&]() -> const Decoder& { return bench.decoder(keys_.receiver); }};
+    const Catalog& catalog = bench.catalog();
+    SharedTexts texts;
+    if (plan.round_no == 0) {
+      const TaskEntry& task = catalog.task(unit.task);
+      for (const std::string& id : unit.items) add_text(texts, catalog, task, task.item(id));
+      return measure_similarity(models, std::move(texts), kind_);
+    }
+    for (const std::string& task : keys_.tasks) {
+      for (const TaskItem& item : items_of(catalog, task)) add_text(texts, catalog, catalog.task(task), item);
+    }
+    std::vector<LayerTile> tiles;
+    for (const std::string& text : unit.texts) tiles.push_back(tile_of(text));
+    const auto seed = content_seed(catalog.study(), fmt::format("{}|{}|shuffled", keys_.name, unit.model));
+    const MapSettings settings{maps_of(catalog), kind_,       keys_.samples,
+                               keys_.candidates, keys_.ridge, static_cast<std::uint64_t>(seed)};
+    return measure_maps(models, std::move(texts), settings, tiles, planned_sets(plan));
   }
 
   void reduce(const Catalog& catalog, Database& db) const override {
@@ -92,7 +115,7 @@ class TransferExperiment final : public Experiment {
     const ModelEntry &donor = catalog.model(keys_.donor), &receiver = catalog.model(keys_.receiver);
     const std::int64_t groups = (receiver.arch.L + keys_.layers_per_unit - 1) / keys_.layers_per_unit;
     const std::int64_t grids =
-        keys_.layers == "all" ? (donor.arch.L + keys_.layers_per_unit - 1) / keys_.layers_per_unit : 0;
+        layers_ == MatchedLayers::all ? (donor.arch.L + keys_.layers_per_unit - 1) / keys_.layers_per_unit : 0;
     const std::int64_t units = groups * (1 + grids);
     for (const ModelEntry* model : {&donor, &receiver}) {
       auto& work = forecast.by_model[model->spec.name];
@@ -129,21 +152,23 @@ class TransferExperiment final : public Experiment {
         kMost / (donor_neurons * kBytesEach));
   }
 
-  static void check_word(const char* key, const std::string& word, const std::vector<std::string>& valid,
-                         const std::string& where) {
-    if (std::ranges::find(valid, word) != valid.end()) return;
-    throw input_error("{}: {} = '{}' (valid: {})", where, key, word, fmt::join(valid, ", "));
-  }
-
   std::vector<TaskItem> items_of(const Catalog& catalog, const std::string& task) const {
     return Selection{{}, {}, keys_.split, keys_.items}.chosen(catalog, task);
+  }
+
+  void add_text(SharedTexts& texts, const Catalog& catalog, const TaskEntry& task, const TaskItem& item) const {
+    const auto reading = [&](const std::string& name) -> ModelReading {
+      const ModelEntry& model = catalog.model(name);
+      return {*model.tokenizer, catalog.reference(model, task, item)};
+    };
+    add_shared_text(texts, kind_, task.target.fill(item.fields), reading(keys_.donor), reading(keys_.receiver));
   }
 
   /// Every map that can be made, each real one before its control.
   std::vector<std::string> maps_of(const Catalog& catalog) const {
     const ArchSpec &a = catalog.model(keys_.donor).arch, &b = catalog.model(keys_.receiver).arch;
     std::vector<std::string> maps;
-    for (const std::string& map : keys_.maps.empty() ? kMaps : keys_.maps) {
+    for (const std::string& map : keys_.maps.empty() ? kTransferMaps : keys_.maps) {
       if (map == kIdentityMap && (a.L != b.L || a.M != b.M)) continue;
       maps.push_back(map);
       if (keys_.shuffled && map != kIdentityMap) maps.push_back(shuffled_map(map));
@@ -174,51 +199,42 @@ class TransferExperiment final : public Experiment {
 
   void add_similarity_units(Plan& plan, const Catalog& catalog) const {
     for (const std::string& task : keys_.tasks) {
-      auto blocks = item_blocks(items_of(catalog, task), keys_.items_per_unit);
-      // A short rest goes with the block before it: layers are compared over four samples at least.
-      if (blocks.size() > 1 && std::ssize(blocks.back()) < std::min(kFewestSamples, keys_.items_per_unit)) {
-        const auto rest = std::move(blocks.back());
-        blocks.pop_back();
-        blocks.back().insert(blocks.back().end(), rest.begin(), rest.end());
+      std::vector<std::string> ids;
+      for (const TaskItem& item : items_of(catalog, task)) ids.push_back(item.id);
+      auto first = ids.begin();
+      for (const std::int64_t n : comparison_batches(std::ssize(ids), keys_.items_per_unit)) {
+        plan.units.push_back({keys_.receiver, task, {first, first + n}});
+        first += n;
       }
-      for (auto& ids : blocks) plan.units.push_back({keys_.receiver, task, std::move(ids)});
     }
   }
 
-  /// Units of a few receiver layers with the donor layers that belong to them; then, for matching between all layers,
-  /// squares of layers that do not belong together.
   void add_map_units(Plan& plan, const Catalog& catalog, const std::vector<LayerSimilarityRow>& similarity) const {
     std::vector<std::string> items;
     for (const std::string& task : keys_.tasks) {
       for (const TaskItem& item : items_of(catalog, task)) items.push_back(item.id);
     }
-    std::map<std::int64_t, std::vector<LayerTile>> by_receiver;
-    std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::string>> squares;
-    for (const LayerSimilarityRow& row : similarity) {
-      const LayerTile tile{row.donor_layer, row.receiver_layer, row.paired != 0};
-      if (tile.paired) {
-        by_receiver[tile.receiver].push_back(tile);
-      } else if (keys_.layers == "all") {
-        squares[{tile.receiver / keys_.layers_per_unit, tile.donor / keys_.layers_per_unit}].push_back(tile_text(tile));
-      }
-    }
-    std::int64_t layers = 0;
-    for (const auto& [receiver, tiles] : by_receiver) {
-      if (layers++ % keys_.layers_per_unit == 0) plan.units.push_back({keys_.receiver, kAllTasks, items});
+    for (const auto& tiles : group_tiles(similarity, keys_.layers_per_unit, layers_)) {
+      plan.units.push_back({keys_.receiver, kAllTasks, items});
       for (const LayerTile& tile : tiles) plan.units.back().texts.push_back(tile_text(tile));
-    }
-    for (auto& [square, texts] : squares) {
-      plan.units.push_back({keys_.receiver, kAllTasks, items, 0, 0, std::move(texts)});
     }
   }
 
   TransferKeys keys_;
+  SampleKind kind_ = SampleKind::token;
+  MatchedLayers layers_ = MatchedLayers::paired;
 };
 
 }  // namespace
 
 std::unique_ptr<Experiment> make_transfer(const ExperimentSpec& spec, const StudySpec& study) {
   return std::make_unique<TransferExperiment>(spec, study);
+}
+
+void need_one_shape(const ModelRow& a, const ModelRow& b, const std::string& where) {
+  if (a.n_layers == b.n_layers && a.n_neurons_per_layer == b.n_neurons_per_layer) return;
+  throw input_error("{}: no identity between '{}' ({} layers of {} neurons) and '{}' ({} of {}): choose another map",
+                    where, a.name, a.n_layers, a.n_neurons_per_layer, b.name, b.n_layers, b.n_neurons_per_layer);
 }
 
 std::optional<std::string> source_of_product(const ExperimentSpec& transfer, const std::string& name) {
@@ -228,7 +244,7 @@ std::optional<std::string> source_of_product(const ExperimentSpec& transfer, con
   for (const ConfigNode& node : *names) {
     const auto* source = std::get_if<std::string>(&node.value);
     if (source == nullptr) continue;
-    for (const std::string& map : kMaps) {
+    for (const std::string& map : kTransferMaps) {
       for (const std::string& made : {map, shuffled_map(map)}) {
         if (name == transfer_product(transfer.name, made, *source) ||
             name == transfer_product(transfer.name, made, random_source(*source))) {

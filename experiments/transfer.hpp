@@ -10,6 +10,10 @@
 
 namespace neurosweep {
 
+inline constexpr Range kTransferSamples{20, 1e6};
+inline constexpr Range kTransferCandidates{1, 1024};
+inline constexpr Range kTransferRidge{0, 1e6};
+
 /// Keys of a transfer experiment.
 struct TransferKeys {
   std::string kind, name;
@@ -51,10 +55,10 @@ struct TransferKeys {
     v.optional("align", align,
                "a sample is: characters (two tokens that end at the same one) or means (of a whole completion)");
     v.optional("layers", layers, "neurons are matched between: paired (layers, by CKA) or all (pairs of layers)");
-    v.optional("samples", samples, "most samples that maps are made of, spread evenly", Range{20, 1e6});
-    v.optional("candidates", candidates, "partners considered for each donor neuron", Range{1, 1024});
+    v.optional("samples", samples, "most samples that maps are made of, spread evenly", kTransferSamples);
+    v.optional("candidates", candidates, "partners considered for each donor neuron", kTransferCandidates);
     v.optional("ridge", ridge, "penalty of the map `ridge`, as a share of the mean variance of a coordinate",
-               Range{0, 1e6});
+               kTransferRidge);
     v.optional("items_per_unit", items_per_unit, "items in one batch for CKA", kPositive);
     v.optional("layers_per_unit", layers_per_unit,
                "receiver layers in one unit of work: it holds the samples of so many layers of both models", kPositive);
@@ -65,6 +69,11 @@ struct TransferKeys {
 /// Round 0 compares layers by CKA; round 1 fits the maps between paired layers, a few layers a unit; the reducer
 /// matches neurons.
 std::unique_ptr<Experiment> make_transfer(const ExperimentSpec& spec, const StudySpec& study);
+
+/// Fails where neurons cannot stay what they are.
+///   where   what the message starts with
+///   throws  Error{input}: the models have other numbers of layers or neurons
+void need_one_shape(const ModelRow& a, const ModelRow& b, const std::string& where);
 
 /// The experiment whose result on the donor became `name` = EXPERIMENT/MAP/SOURCE; none when `transfer` makes no such
 /// thing.

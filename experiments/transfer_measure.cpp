@@ -5,18 +5,14 @@
 #include <map>
 #include <numeric>
 #include <set>
-#include <sstream>
 
 #include <ATen/ATen.h>
 
 #include "framework/base/error.hpp"
-#include "framework/measure/aligned_samples.hpp"
 #include "framework/model/torch_errors.hpp"
 #include "framework/rank/counter_rng.hpp"
-#include "framework/rank/transfer.hpp"
 #include "framework/steer/pursuit.hpp"
 #include "framework/steer/transfer_map.hpp"
-#include "framework/text/token_ends.hpp"
 
 namespace neurosweep {
 
@@ -25,52 +21,6 @@ namespace {
 constexpr std::int64_t kHsicSamples = 512;  // a batch's kernels are so large, squared
 constexpr std::size_t kHeldOutEvery = 5;    // every fifth text judges the maps
 constexpr std::int64_t kCosinesKept = 16;
-
-SampleKind sample_kind(const TransferKeys& keys) {
-  return keys.align == "means" ? SampleKind::mean : SampleKind::token;
-}
-
-/// What both models read, text by text.
-struct SharedTexts {
-  std::vector<ObservedText> donor, receiver;
-};
-
-/// Tokens of a completion that spell something.
-std::vector<std::int64_t> spelling_tokens(const std::vector<std::int64_t>& ends) {
-  std::vector<std::int64_t> tokens;
-  for (std::size_t t = 0; t < ends.size(); ++t) {
-    if (ends[t] != (t == 0 ? 0 : ends[t - 1])) tokens.push_back(static_cast<std::int64_t>(t));
-  }
-  return tokens;
-}
-
-void add_text(SharedTexts& texts, const Catalog& catalog, const TransferKeys& keys, const TaskEntry& task,
-              const TaskItem& item) {
-  const std::string completion = task.target.fill(item.fields);
-  std::vector<std::vector<std::int64_t>> ends;
-  std::vector<ReferenceText> read;
-  for (const std::string& name : {keys.donor, keys.receiver}) {
-    const ModelEntry& model = catalog.model(name);
-    read.push_back(catalog.reference(model, task, item));
-    const auto target = std::span(read.back().tokens).subspan(static_cast<std::size_t>(read.back().prompt_length));
-    ends.push_back(token_ends(*model.tokenizer, target, completion));
-  }
-  ObservedText donor{read[0].tokens, {}}, receiver{read[1].tokens, {}};
-  if (sample_kind(keys) == SampleKind::mean) {
-    donor.at = spelling_tokens(ends[0]);
-    receiver.at = spelling_tokens(ends[1]);
-    if (donor.at.empty() || receiver.at.empty()) donor.at = receiver.at = {};
-  } else {
-    for (const auto& [a, b] : meeting_tokens(ends[0], ends[1])) {
-      donor.at.push_back(a);
-      receiver.at.push_back(b);
-    }
-  }
-  for (std::int64_t& at : donor.at) at += read[0].prompt_length;
-  for (std::int64_t& at : receiver.at) at += read[1].prompt_length;
-  texts.donor.push_back(std::move(donor));
-  texts.receiver.push_back(std::move(receiver));
-}
 
 /// Samples of both models for layers of each, and which of them are held out.
 struct SampledModels {
@@ -111,41 +61,19 @@ TransferBlockRow block(const char* quantity, const std::string& map, std::int64_
   return row;
 }
 
-/// A set of the donor as the plan holds it.
-struct PlannedSet {
-  std::string source, task;
-  DonorForm form = DonorForm::bare;
-  std::vector<DonorNeuron> neurons;
-};
-
-std::vector<PlannedSet> planned_sets(const Plan& plan) {
-  std::vector<PlannedSet> sets;
-  for (const SetMemberRow& row : plan.members) {
-    if (sets.empty() || sets.back().source != row.set_name || sets.back().task != row.task) {
-      const DonorForm form = row.op == form_name(DonorForm::bare)   ? DonorForm::bare
-                             : row.op == form_name(DonorForm::push) ? DonorForm::push
-                                                                    : DonorForm::pull;
-      sets.push_back({row.set_name, row.task, form, {}});
-    }
-    sets.back().neurons.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)}, 0, row.value});
-  }
-  return sets;
-}
-
 /// Fits and emits everything that a unit's tiles ask for.
 class MapMaker {
  public:
-  MapMaker(Workbench& bench, const TransferKeys& keys, const std::vector<std::string>& maps, const Plan& plan,
-           const WorkUnit& unit)
-      : keys_(keys), maps_(maps), sets_(planned_sets(plan)) {
-    for (const std::string& text : unit.texts) tiles_.push_back(tile_of(text));
-    read(bench, unit);
+  MapMaker(const ModelPair& models, const SharedTexts& texts, const MapSettings& settings,
+           const std::vector<LayerTile>& tiles, const std::vector<DonorSet>& sets)
+      : settings_(settings), tiles_(tiles), sets_(sets) {
+    read(models, texts);
   }
 
   UnitRows make() {
     std::set<std::int64_t> donors, receivers;
     for (const LayerTile& tile : tiles_) {
-      for (const std::string& map : maps_) {
+      for (const std::string& map : settings_.maps) {
         if (map == kMatchingMap || map == shuffled_map(kMatchingMap)) add_candidates(map, tile);
       }
       if (donors.insert(tile.donor).second) {
@@ -155,7 +83,7 @@ class MapMaker {
         rows_.add(block(kReceiverMoments, "", -1, tile.receiver, sampled_, moments(receiver_samples(tile).neurons)));
       }
     }
-    for (const std::string& map : maps_) {
+    for (const std::string& map : settings_.maps) {
       if (map.starts_with(kRidgeMap) || map.starts_with(kProcrustesMap)) {
         for (const std::int64_t receiver : receivers) add_residual(map, receiver);
       }
@@ -164,39 +92,31 @@ class MapMaker {
   }
 
  private:
-  void read(Workbench& bench, const WorkUnit& unit) {
-    const Catalog& catalog = bench.catalog();
-    SharedTexts texts;
-    for (const std::string& task : keys_.tasks) {
-      const Selection selection{{}, {}, keys_.split, keys_.items};
-      for (const TaskItem& item : selection.chosen(catalog, task)) {
-        add_text(texts, catalog, keys_, catalog.task(task), item);
-      }
-    }
-    const SampleKind kind = sample_kind(keys_);
-    if (kind == SampleKind::token) thin_observations(texts.donor, texts.receiver, keys_.samples);
-    split_samples(sampled_, texts.donor, kind);
+  void read(const ModelPair& models, const SharedTexts& texts) {
+    split_samples(sampled_, texts.donor, settings_.kind);
     std::set<LayerIndex> donor_layers, receiver_layers;
     for (const LayerTile& tile : tiles_) {
       donor_layers.insert(static_cast<LayerIndex>(tile.donor));
       receiver_layers.insert(static_cast<LayerIndex>(tile.receiver));
     }
-    const Decoder& donor = bench.decoder(keys_.donor);
-    sampled_.donor = read_samples(donor, texts.donor, std::vector(donor_layers.begin(), donor_layers.end()), kind);
-    for (const PlannedSet& set : sets_) {
+    const auto samples = [&](const Decoder& model, const std::vector<ObservedText>& read,
+                             const std::set<LayerIndex>& layers) {
+      return read_samples(model, read, std::vector(layers.begin(), layers.end()), settings_.kind);
+    };
+    const Decoder& donor = models.donor();
+    sampled_.donor = samples(donor, texts.donor, donor_layers);
+    for (const DonorSet& set : sets_) {
       for (const DonorNeuron& neuron : set.neurons) {
         if (donor_layers.contains(neuron.id.layer) && !written_.contains(neuron.id)) {
           written_[neuron.id] = donor.down_column(neuron.id).to(at::kCPU, at::kDouble).clone();
         }
       }
     }
-    const Decoder& receiver = bench.decoder(keys_.receiver);
-    sampled_.receiver =
-        read_samples(receiver, texts.receiver, std::vector(receiver_layers.begin(), receiver_layers.end()), kind);
+    const Decoder& receiver = models.receiver();
+    sampled_.receiver = samples(receiver, texts.receiver, receiver_layers);
     for (const LayerIndex layer : receiver_layers) columns_[layer] = down_matrix(receiver, layer);
     dealt_ = sampled_;
-    CounterRng rng(static_cast<std::uint64_t>(
-        content_seed(catalog.study(), fmt::format("{}|{}|shuffled", keys_.name, unit.model))));
+    CounterRng rng(settings_.deal_seed);
     shuffle(dealt_.fit, rng);
     shuffle(dealt_.held_out, rng);
   }
@@ -235,7 +155,7 @@ class MapMaker {
   }
 
   void add_candidates(const std::string& map, const LayerTile& tile) {
-    const TopCorrelations top = top_correlations(pair(tile, &LayerSamples::neurons, map), keys_.candidates);
+    const TopCorrelations top = top_correlations(pair(tile, &LayerSamples::neurons, map), settings_.candidates);
     const at::Tensor all = at::stack({top.to.to(at::kFloat), top.fit, top.held_out}, 2).cpu().contiguous();
     rows_.add(block(kCandidates, map, tile.donor, tile.receiver, sampled_,
                     {all.const_data_ptr<float>(), all.const_data_ptr<float>() + all.numel()}));
@@ -246,13 +166,14 @@ class MapMaker {
     for (const LayerTile& tile : tiles_) {
       if (!tile.paired || tile.receiver != receiver) continue;
       const PairedSamples samples = pair(tile, &LayerSamples::residual, map);
-      const ResidualMap fitted = map.starts_with(kRidgeMap) ? fit_ridge(samples, keys_.ridge) : fit_procrustes(samples);
+      const ResidualMap fitted =
+          map.starts_with(kRidgeMap) ? fit_ridge(samples, settings_.ridge) : fit_procrustes(samples);
       rows_.add(block(kMapFit, map, tile.donor, receiver, sampled_,
                       {static_cast<float>(fitted.fit), static_cast<float>(fitted.held_out)}));
       matrices[static_cast<LayerIndex>(tile.donor)] = fitted.matrix;
     }
     if (matrices.empty()) return;
-    for (const PlannedSet& set : sets_) {
+    for (const DonorSet& set : sets_) {
       std::vector<float> values =
           set.form == DonorForm::bare ? cosines(set, matrices, receiver) : push(set, matrices, receiver);
       if (values.empty()) continue;
@@ -265,7 +186,7 @@ class MapMaker {
   }
 
   /// For each neuron of a set the receiver's neurons that write most along what it writes.
-  std::vector<float> cosines(const PlannedSet& set, const std::map<LayerIndex, at::Tensor>& matrices,
+  std::vector<float> cosines(const DonorSet& set, const std::map<LayerIndex, at::Tensor>& matrices,
                              std::int64_t receiver) const {
     const at::Tensor& columns = columns_.at(static_cast<LayerIndex>(receiver));
     const at::Tensor lengths = columns.norm(2, {0}).clamp_min(1e-300);
@@ -292,7 +213,7 @@ class MapMaker {
 
   /// As many of the receiver's neurons, and what to add to them, so that they write what the set's push writes, mapped.
   /// A template pushes from the donor's mean.
-  std::vector<float> push(const PlannedSet& set, const std::map<LayerIndex, at::Tensor>& matrices,
+  std::vector<float> push(const DonorSet& set, const std::map<LayerIndex, at::Tensor>& matrices,
                           std::int64_t receiver) const {
     const at::Tensor& columns = columns_.at(static_cast<LayerIndex>(receiver));
     at::Tensor target = at::zeros({columns.size(0)}, at::kDouble);
@@ -320,10 +241,9 @@ class MapMaker {
     return sampled_.donor.at(id.layer).neurons.select(1, to_int(id.neuron)).to(at::kDouble).mean().item<double>();
   }
 
-  const TransferKeys& keys_;
-  const std::vector<std::string>& maps_;
-  std::vector<PlannedSet> sets_;
-  std::vector<LayerTile> tiles_;
+  const MapSettings& settings_;
+  const std::vector<LayerTile>& tiles_;
+  const std::vector<DonorSet>& sets_;
   SampledModels sampled_, dealt_;
   std::map<NeuronId, at::Tensor> written_;    ///< [D] f64, by neurons of the donor's sets
   std::map<LayerIndex, at::Tensor> columns_;  ///< [D, M] f64, of the receiver
@@ -338,30 +258,13 @@ std::vector<at::Tensor> residuals(const std::map<LayerIndex, LayerSamples>& samp
 
 }  // namespace
 
-std::string tile_text(const LayerTile& tile) {
-  return fmt::format("{} {} {}", tile.paired ? "pair" : "tile", tile.donor, tile.receiver);
-}
-
-LayerTile tile_of(const std::string& text) {
-  std::istringstream words(text);
-  std::string kind;
-  LayerTile tile;
-  ensure(static_cast<bool>(words >> kind >> tile.donor >> tile.receiver), "a unit's text names a tile");
-  tile.paired = kind == "pair";
-  return tile;
-}
-
-UnitRows measure_similarity(Workbench& bench, const TransferKeys& keys, const WorkUnit& unit) {
-  const Catalog& catalog = bench.catalog();
-  const TaskEntry& task = catalog.task(unit.task);
-  SharedTexts texts;
-  for (const std::string& id : unit.items) add_text(texts, catalog, keys, task, task.item(id));
-  const SampleKind kind = sample_kind(keys);
+UnitRows measure_similarity(const ModelPair& models, SharedTexts texts, SampleKind kind) {
   if (kind == SampleKind::token) thin_observations(texts.donor, texts.receiver, kHsicSamples);
-  const auto a =
-      residuals(read_samples(bench.decoder(keys.donor), texts.donor, all_layers(catalog.model(keys.donor).arch), kind));
-  const auto b = residuals(
-      read_samples(bench.decoder(keys.receiver), texts.receiver, all_layers(catalog.model(keys.receiver).arch), kind));
+  const auto observe = [&](const Decoder& model, const std::vector<ObservedText>& read) {
+    return residuals(read_samples(model, read, all_layers(model.arch()), kind));
+  };
+  const auto a = observe(models.donor(), texts.donor);
+  const auto b = observe(models.receiver(), texts.receiver);
   const HsicBatch batch = guard_torch("comparing layers", [&] { return measure_hsic(a, b); });
   std::vector<float> values;
   for (const auto* part : {&batch.cross, &batch.a, &batch.b}) {
@@ -374,9 +277,11 @@ UnitRows measure_similarity(Workbench& bench, const TransferKeys& keys, const Wo
   return rows;
 }
 
-UnitRows measure_maps(Workbench& bench, const TransferKeys& keys, const std::vector<std::string>& maps,
-                      const Plan& plan, const WorkUnit& unit) {
-  return guard_torch("fitting maps between models", [&] { return MapMaker(bench, keys, maps, plan, unit).make(); });
+UnitRows measure_maps(const ModelPair& models, SharedTexts texts, const MapSettings& settings,
+                      const std::vector<LayerTile>& tiles, const std::vector<DonorSet>& sets) {
+  if (settings.kind == SampleKind::token) thin_observations(texts.donor, texts.receiver, settings.samples);
+  return guard_torch("fitting maps between models",
+                     [&] { return MapMaker(models, texts, settings, tiles, sets).make(); });
 }
 
 }  // namespace neurosweep

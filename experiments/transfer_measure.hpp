@@ -1,29 +1,40 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "experiments/transfer.hpp"
+#include "experiments/transfer_texts.hpp"
+#include "experiments/transfer_tiles.hpp"
+#include "framework/model/decoder.hpp"
+#include "framework/rank/transfer.hpp"
+#include "framework/store/unit_rows.hpp"
 
 namespace neurosweep {
 
-/// Layers that a unit works on together.
-struct LayerTile {
-  std::int64_t donor = 0;
-  std::int64_t receiver = 0;
-  bool paired = false;  ///< else only neurons are matched
+/// Both models of a transfer. What one gives may end with the next call of either.
+struct ModelPair {
+  std::function<const Decoder&()> donor, receiver;
 };
 
-std::string tile_text(const LayerTile& tile);
-LayerTile tile_of(const std::string& text);
+/// How maps are made; TransferKeys says what each means.
+struct MapSettings {
+  std::vector<std::string> maps;  ///< with the shuffled ones
+  SampleKind kind = SampleKind::token;
+  std::int64_t samples = 4096;
+  std::int64_t candidates = 16;
+  double ridge = 0.01;
+  std::uint64_t deal_seed = 0;  ///< of the pairing of shuffled maps
+};
 
-/// Compares all layers of both models over a unit's items.
-UnitRows measure_similarity(Workbench& bench, const TransferKeys& keys, const WorkUnit& unit);
+/// Compares all layers of both models over a batch of texts.
+UnitRows measure_similarity(const ModelPair& models, SharedTexts texts, SampleKind kind);
 
-/// Candidates, moments, residual maps and mapped neurons of a unit's tiles, over all items of the experiment.
-///   maps  with the shuffled ones
-///   plan  its members are the donor's sets
-UnitRows measure_maps(Workbench& bench, const TransferKeys& keys, const std::vector<std::string>& maps,
-                      const Plan& plan, const WorkUnit& unit);
+/// Candidates, moments, residual maps and mapped neurons of tiles.
+///   texts  all of the transfer's; every fifth judges the maps
+///   sets   of the donor
+UnitRows measure_maps(const ModelPair& models, SharedTexts texts, const MapSettings& settings,
+                      const std::vector<LayerTile>& tiles, const std::vector<DonorSet>& sets);
 
 }  // namespace neurosweep

@@ -38,11 +38,11 @@ NeuronId id_of(const auto& row) {
 /// Makes the sets of one map.
 class SetMapper {
  public:
-  SetMapper(const Database& db, const TransferSpec& spec)
-      : db_(db), spec_(spec), receiver_(read_model(db, spec.receiver)) {
-    donor_moments_ = read_moments(db, spec.experiment, kDonorMoments);
-    receiver_moments_ = read_moments(db, spec.experiment, kReceiverMoments);
-  }
+  explicit SetMapper(const MeasuredTransfer& measured)
+      : measured_(measured),
+        receiver_(measured.receiver),
+        donor_moments_(read_moments(measured, kDonorMoments)),
+        receiver_moments_(read_moments(measured, kReceiverMoments)) {}
 
   static MappedSet identity(const DonorSet& set) {
     MappedSet mapped;
@@ -82,7 +82,7 @@ class SetMapper {
 
   void for_each_block(const DonorSet& set, const char* quantity, const std::string& map,
                       const std::function<void(const TransferBlockRow&)>& visit) const {
-    for_each_transfer_block(db_, spec_.experiment, quantity, [&](const TransferBlockRow& row) {
+    measured_.for_each_block(quantity, [&](const TransferBlockRow& row) {
       if (row.map == map && row.source == set.source && row.task == set.task) visit(row);
     });
   }
@@ -131,9 +131,8 @@ class SetMapper {
     return mapped;
   }
 
-  const Database& db_;
-  const TransferSpec& spec_;
-  ModelRow receiver_;
+  const MeasuredTransfer& measured_;
+  const ModelRow& receiver_;
   Moments donor_moments_, receiver_moments_;
 };
 
@@ -149,14 +148,7 @@ void scale_to(MappedSet& set, double norm) {
   for (MappedNeuron& neuron : set) neuron.value *= norm / own;
 }
 
-/// The rows of one product.
-struct ProductRows {
-  std::vector<CriticalSetRow> sets;
-  std::vector<DirectionRow> directions;
-  std::vector<SuccessTemplateRow> templates;
-};
-
-void add_product(ProductRows& rows, std::vector<TransferredNeuronRow>& provenance, const TransferSpec& spec,
+void add_product(TransferProduct& rows, std::vector<TransferredNeuronRow>& provenance, const TransferSpec& spec,
                  const std::string& map, const DonorSet& set, const MappedSet& mapped) {
   const std::string product = transfer_product(spec.experiment, map, set.source);
   std::int64_t rank_no = 0;
@@ -179,38 +171,14 @@ void add_product(ProductRows& rows, std::vector<TransferredNeuronRow>& provenanc
   }
 }
 
-std::vector<TransferMapRow> read_residual_quality(const Database& db, const TransferSpec& spec) {
+std::vector<TransferMapRow> read_residual_quality(const MeasuredTransfer& measured) {
+  const TransferSpec& spec = measured.spec;
   std::vector<TransferMapRow> rows;
-  for_each_transfer_block(db, spec.experiment, kMapFit, [&](const TransferBlockRow& row) {
+  measured.for_each_block(kMapFit, [&](const TransferBlockRow& row) {
     rows.push_back({spec.experiment, row.map, row.donor_layer, row.receiver_layer, spec.donor, spec.receiver,
                     row.n_samples, row.n_held_out, std::nullopt, "r2", row.block_values.at(0), row.block_values.at(1)});
   });
   return rows;
-}
-
-/// The same values on random neurons of the same layers; none where a layer has too few neurons.
-std::optional<DonorSet> random_control(const Database& db, const TransferSpec& spec, const DonorSet& set) {
-  std::vector<NeuronId> ids;
-  for (const DonorNeuron& neuron : set.neurons) ids.push_back(neuron.id);
-  const auto seed = derive_seed(*spec.random_seed, set.source + "|" + set.task);
-  std::map<LayerIndex, std::vector<NeuronId>> drawn;
-  try {
-    const auto draws = make_matched_sets(ids, read_model(db, spec.donor).n_neurons_per_layer, 1, seed);
-    for (const NeuronId& id : draws.front()) {
-      drawn[id.layer].push_back(id);
-    }
-  } catch (const Error& failure) {
-    log_warning("{}: no random control of '{}', task '{}': {}", spec.experiment, set.source, set.task, failure.what());
-    return std::nullopt;
-  }
-  DonorSet control = set;
-  control.source = random_source(set.source);
-  for (DonorNeuron& neuron : control.neurons) {
-    auto& left = drawn.at(neuron.id.layer);
-    neuron.id = left.back();
-    left.pop_back();
-  }
-  return control;
 }
 
 /// A set's neurons, or those of them that its direction or template names.
@@ -239,6 +207,17 @@ DonorSet donor_set(const Database& db, const TransferSpec& spec, const CriticalS
   return donor;
 }
 
+void log_products(const TransferSpec& spec, const std::vector<DonorSet>& sets, const TransferRows& rows) {
+  for (const std::string& map : spec.maps) {
+    for (const DonorSet& set : sets) {
+      const auto& made = rows.products.at(transfer_product(spec.experiment, map, set.source)).sets;
+      log_info("{}: {} neurons of '{}' on '{}', task '{}', by {}: {} on '{}'", spec.experiment, set.neurons.size(),
+               set.source, spec.donor, set.task, map, std::ranges::count(made, set.task, &CriticalSetRow::task),
+               spec.receiver);
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view form_name(DonorForm form) {
@@ -253,6 +232,23 @@ std::string transfer_product(const std::string& experiment, const std::string& m
   return fmt::format("{}/{}/{}", experiment, map, source);
 }
 
+DonorSet draw_random_control(const TransferSpec& spec, std::int64_t M, const DonorSet& set) {
+  std::vector<NeuronId> ids;
+  for (const DonorNeuron& neuron : set.neurons) ids.push_back(neuron.id);
+  const auto seed = derive_seed(*spec.random_seed, set.source + "|" + set.task);
+  std::map<LayerIndex, std::vector<NeuronId>> drawn;
+  const auto draws = make_matched_sets(ids, M, 1, seed);
+  for (const NeuronId& id : draws.front()) drawn[id.layer].push_back(id);
+  DonorSet control = set;
+  control.source = random_source(set.source);
+  for (DonorNeuron& neuron : control.neurons) {
+    auto& left = drawn.at(neuron.id.layer);
+    neuron.id = left.back();
+    left.pop_back();
+  }
+  return control;
+}
+
 std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& spec) {
   std::vector<DonorSet> sets;
   for (const std::string& source : spec.sources) {
@@ -262,7 +258,11 @@ std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& sp
       if (set.model != spec.donor || !wanted) continue;
       sets.push_back(donor_set(db, spec, set));
       if (!spec.random_seed) continue;
-      if (auto control = random_control(db, spec, sets.back())) sets.push_back(std::move(*control));
+      try {
+        sets.push_back(draw_random_control(spec, read_model(db, spec.donor).n_neurons_per_layer, sets.back()));
+      } catch (const Error& failure) {
+        log_warning("{}: no random control of '{}', task '{}': {}", spec.experiment, source, set.task, failure.what());
+      }
     }
     if (sets.size() == before) {
       log_warning("{}: '{}' found no neuron on the donor '{}': nothing of it is transferred", spec.experiment, source,
@@ -276,24 +276,20 @@ std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& sp
   return sets;
 }
 
-void reduce_transfer(Database& db, const TransferSpec& spec) {
-  const auto similarity = read_layer_similarity(db, spec);
-  const auto sets = read_donor_sets(db, spec);
-  auto quality = read_residual_quality(db, spec);
-  std::vector<NeuronMatchRow> kept_matches;
-  std::vector<TransferredNeuronRow> provenance;
-  std::map<std::string, ProductRows> products;
+TransferRows make_transfer_rows(const MeasuredTransfer& measured, const std::vector<DonorSet>& sets) {
+  const TransferSpec& spec = measured.spec;
+  TransferRows rows{make_layer_similarity(measured), read_residual_quality(measured), {}, {}, {}};
   std::map<std::tuple<std::string, std::string, std::string>, double> norms;
-  const SetMapper mapper(db, spec);
+  const SetMapper mapper(measured);
   for (const std::string& map : spec.maps) {
     std::map<NeuronId, NeuronMatchRow> matches;
     const bool is_matching = map == kMatchingMap || map == shuffled_map(kMatchingMap);
     if (is_matching) {
-      const auto rows = match_neurons(db, spec, map, quality);
-      for (const NeuronMatchRow& row : rows) {
+      const auto matched = match_neurons(measured, map, rows.quality);
+      for (const NeuronMatchRow& row : matched) {
         matches.emplace(NeuronId{LayerIndex(row.donor_layer), NeuronIndex(row.donor_neuron)}, row);
       }
-      if (!is_shuffled(map)) kept_matches = rows;
+      if (!is_shuffled(map)) rows.matches = matched;
     }
     for (const DonorSet& set : sets) {
       MappedSet mapped = map == kIdentityMap ? SetMapper::identity(set)
@@ -305,19 +301,25 @@ void reduce_transfer(Database& db, const TransferSpec& spec) {
           scale_to(mapped, norms.at({real, set.source, set.task}));
         }
       }
-      add_product(products[transfer_product(spec.experiment, map, set.source)], provenance, spec, map, set, mapped);
-      log_info("{}: {} neurons of '{}' on '{}', task '{}', by {}: {} on '{}'", spec.experiment, set.neurons.size(),
-               set.source, spec.donor, set.task, map, mapped.size(), spec.receiver);
+      add_product(rows.products[transfer_product(spec.experiment, map, set.source)], rows.neurons, spec, map, set,
+                  mapped);
     }
   }
-  replace_derived(db, spec.experiment, similarity);
-  replace_derived(db, spec.experiment, quality);
-  replace_derived(db, spec.experiment, kept_matches);
-  replace_derived(db, spec.experiment, provenance);
-  for (const auto& [name, rows] : products) {
-    replace_derived(db, name, rows.sets);
-    replace_derived(db, name, rows.directions);
-    replace_derived(db, name, rows.templates);
+  return rows;
+}
+
+void reduce_transfer(Database& db, const TransferSpec& spec) {
+  const auto sets = read_donor_sets(db, spec);
+  const TransferRows rows = make_transfer_rows(stored_transfer(db, spec), sets);
+  log_products(spec, sets, rows);
+  replace_derived(db, spec.experiment, rows.similarity);
+  replace_derived(db, spec.experiment, rows.quality);
+  replace_derived(db, spec.experiment, rows.matches);
+  replace_derived(db, spec.experiment, rows.neurons);
+  for (const auto& [name, product] : rows.products) {
+    replace_derived(db, name, product.sets);
+    replace_derived(db, name, product.directions);
+    replace_derived(db, name, product.templates);
   }
 }
 

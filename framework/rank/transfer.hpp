@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,12 +41,36 @@ std::string random_source(const std::string& source);
 ///   throws  Error{input} when no source found anything on the donor
 std::vector<DonorSet> read_donor_sets(const Database& db, const TransferSpec& spec);
 
+/// The random control of one set.
+///   M        neurons of a layer of the donor
+///   throws   Error{input}: a layer with too few neurons
+DonorSet draw_random_control(const TransferSpec& spec, std::int64_t M, const DonorSet& set);
+
 /// Experiment under which what a map made of a source is stored: EXPERIMENT/MAP/SOURCE.
 std::string transfer_product(const std::string& experiment, const std::string& map, const std::string& source);
 
+/// What one map made of one source, over the source's tasks; the most important neurons first.
+struct TransferProduct {
+  std::vector<CriticalSetRow> sets;
+  std::vector<DirectionRow> directions;       ///< of pushes
+  std::vector<SuccessTemplateRow> templates;  ///< of pulls
+};
+
+/// The derived rows of a transfer.
+struct TransferRows {
+  std::vector<LayerSimilarityRow> similarity;
+  std::vector<TransferMapRow> quality;
+  std::vector<NeuronMatchRow> matches;  ///< by kMatchingMap
+  std::vector<TransferredNeuronRow> neurons;
+  std::map<std::string, TransferProduct> products;  ///< by transfer_product()
+};
+
+/// Maps the sets by every map of the transfer's spec. The pushes of a shuffled map get the norm of those of the map
+/// itself.
+TransferRows make_transfer_rows(const MeasuredTransfer& measured, const std::vector<DonorSet>& sets);
+
 /// Writes layer_similarity, transfer_map, neuron_match and transferred_neuron of a transfer from its measured blocks,
-/// and critical_set, direction and success_template of every product. The pushes of a shuffled map get the norm of
-/// those of the map itself.
+/// and critical_set, direction and success_template of every product.
 void reduce_transfer(Database& db, const TransferSpec& spec);
 
 }  // namespace neurosweep

@@ -28,11 +28,11 @@ struct Candidates {
   std::int64_t n_held_out = 0;
 };
 
-Candidates read_candidates(const Database& db, const TransferSpec& spec, const std::string& map, const ModelRow& donor,
-                           const ModelRow& receiver) {
+Candidates read_candidates(const MeasuredTransfer& measured, const std::string& map) {
+  const ModelRow &donor = measured.donor, &receiver = measured.receiver;
   Candidates candidates;
   candidates.of.resize(static_cast<std::size_t>(donor.n_layers * donor.n_neurons_per_layer));
-  for_each_transfer_block(db, spec.experiment, kCandidates, [&](const TransferBlockRow& row) {
+  measured.for_each_block(kCandidates, [&](const TransferBlockRow& row) {
     if (row.map != map) return;
     candidates.n_samples = row.n_samples;
     candidates.n_held_out = row.n_held_out;
@@ -71,20 +71,23 @@ bool is_shuffled(const std::string& map) {
   return map.ends_with(kShuffledSuffix);
 }
 
-void for_each_transfer_block(const Database& db, const std::string& experiment, const std::string& quantity,
-                             const std::function<void(const TransferBlockRow&)>& visit) {
-  db.for_each<TransferBlockRow>(
-      "WHERE quantity = ? AND round_id IN (SELECT round_id FROM round WHERE experiment = ?) ORDER BY round_id, unit, "
-      "seq",
-      {quantity, experiment}, [&](TransferBlockRow&& row) { visit(row); });
+MeasuredTransfer stored_transfer(const Database& db, const TransferSpec& spec) {
+  const auto for_each_block = [&db, experiment = spec.experiment](const std::string& quantity,
+                                                                  const MeasuredTransfer::Visit& visit) {
+    db.for_each<TransferBlockRow>(
+        "WHERE quantity = ? AND round_id IN (SELECT round_id FROM round WHERE experiment = ?) ORDER BY round_id, unit, "
+        "seq",
+        {quantity, experiment}, [&](TransferBlockRow&& row) { visit(row); });
+  };
+  return {spec, read_model(db, spec.donor), read_model(db, spec.receiver), for_each_block};
 }
 
-std::vector<LayerSimilarityRow> read_layer_similarity(const Database& db, const TransferSpec& spec) {
-  const ModelRow donor = read_model(db, spec.donor), receiver = read_model(db, spec.receiver);
-  const std::int64_t La = donor.n_layers, Lb = receiver.n_layers;
+std::vector<LayerSimilarityRow> make_layer_similarity(const MeasuredTransfer& measured) {
+  const TransferSpec& spec = measured.spec;
+  const std::int64_t La = measured.donor.n_layers, Lb = measured.receiver.n_layers;
   std::vector<double> sums(static_cast<std::size_t>(La * Lb + La + Lb));
   std::int64_t n_samples = 0;
-  for_each_transfer_block(db, spec.experiment, kHsicQuantity, [&](const TransferBlockRow& row) {
+  measured.for_each_block(kHsicQuantity, [&](const TransferBlockRow& row) {
     ensure(row.block_values.size() == sums.size(), "a batch compares every layer");
     n_samples += row.n_samples;
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += row.block_values[i];
@@ -107,10 +110,9 @@ std::vector<LayerSimilarityRow> read_layer_similarity(const Database& db, const 
   return rows;
 }
 
-std::map<LayerIndex, LayerMoments> read_moments(const Database& db, const std::string& experiment,
-                                                const std::string& quantity) {
+std::map<LayerIndex, LayerMoments> read_moments(const MeasuredTransfer& measured, const std::string& quantity) {
   std::map<LayerIndex, LayerMoments> moments;
-  for_each_transfer_block(db, experiment, quantity, [&](const TransferBlockRow& row) {
+  measured.for_each_block(quantity, [&](const TransferBlockRow& row) {
     const auto middle = row.block_values.begin() + row.n / 2;
     const std::int64_t layer = quantity == kDonorMoments ? row.donor_layer : row.receiver_layer;
     moments[LayerIndex(layer)] = {{row.block_values.begin(), middle}, {middle, row.block_values.end()}};
@@ -118,12 +120,13 @@ std::map<LayerIndex, LayerMoments> read_moments(const Database& db, const std::s
   return moments;
 }
 
-std::vector<NeuronMatchRow> match_neurons(const Database& db, const TransferSpec& spec, const std::string& map,
+std::vector<NeuronMatchRow> match_neurons(const MeasuredTransfer& measured, const std::string& map,
                                           std::vector<TransferMapRow>& quality) {
-  const ModelRow donor = read_model(db, spec.donor), receiver = read_model(db, spec.receiver);
-  const auto donor_moments = read_moments(db, spec.experiment, kDonorMoments);
-  const auto receiver_moments = read_moments(db, spec.experiment, kReceiverMoments);
-  const Candidates candidates = read_candidates(db, spec, map, donor, receiver);
+  const TransferSpec& spec = measured.spec;
+  const ModelRow &donor = measured.donor, &receiver = measured.receiver;
+  const auto donor_moments = read_moments(measured, kDonorMoments);
+  const auto receiver_moments = read_moments(measured, kReceiverMoments);
+  const Candidates candidates = read_candidates(measured, map);
   std::vector<MatchEdge> edges;
   for (std::size_t i = 0; i < candidates.of.size(); ++i) {
     for (const Candidate& each : candidates.of[i]) {

@@ -25,6 +25,7 @@ inline constexpr const char* kIdentityMap = "identity";
 inline constexpr const char* kMatchingMap = "matching";
 inline constexpr const char* kRidgeMap = "ridge";
 inline constexpr const char* kProcrustesMap = "procrustes";
+inline const std::vector<std::string> kTransferMaps = {kIdentityMap, kMatchingMap, kRidgeMap, kProcrustesMap};
 
 /// The control of a map: the same, fitted on samples whose pairing was dealt anew.
 std::string shuffled_map(const std::string& map);
@@ -42,28 +43,36 @@ struct TransferSpec {
   std::optional<std::uint64_t> random_seed;  ///< none: no control sets of random donor neurons
 };
 
+/// A transfer as it was measured: all that its derived rows are made of.
+struct MeasuredTransfer {
+  using Visit = std::function<void(const TransferBlockRow&)>;
+
+  TransferSpec spec;
+  ModelRow donor;
+  ModelRow receiver;
+  std::function<void(const std::string& quantity, const Visit&)> for_each_block;  ///< in the order of units
+};
+
+/// What a store holds of a transfer. The store must outlive the result.
+MeasuredTransfer stored_transfer(const Database& db, const TransferSpec& spec);
+
 /// CKA of every donor layer with every receiver layer; each donor layer is paired with the one most like it.
 ///   returns  by donor layer, then receiver layer
 ///   throws   Error{input} when no batch was measured
-std::vector<LayerSimilarityRow> read_layer_similarity(const Database& db, const TransferSpec& spec);
+std::vector<LayerSimilarityRow> make_layer_similarity(const MeasuredTransfer& measured);
 
 /// Mean and standard deviation of every neuron of the layers that were measured.
 struct LayerMoments {
   std::vector<float> means;
   std::vector<float> sds;
 };
-std::map<LayerIndex, LayerMoments> read_moments(const Database& db, const std::string& experiment,
-                                                const std::string& quantity);
+std::map<LayerIndex, LayerMoments> read_moments(const MeasuredTransfer& measured, const std::string& quantity);
 
 /// The one-to-one matching of largest total absolute correlation among the candidates that were measured, over all
 /// pairs of layers together.
 ///   map      kMatchingMap or its control
 ///   quality  gets a row for each pair of layers with a match
-std::vector<NeuronMatchRow> match_neurons(const Database& db, const TransferSpec& spec, const std::string& map,
+std::vector<NeuronMatchRow> match_neurons(const MeasuredTransfer& measured, const std::string& map,
                                           std::vector<TransferMapRow>& quality);
-
-/// Calls visit for the blocks of a quantity, in store order.
-void for_each_transfer_block(const Database& db, const std::string& experiment, const std::string& quantity,
-                             const std::function<void(const TransferBlockRow&)>& visit);
 
 }  // namespace neurosweep

@@ -54,7 +54,7 @@ struct Centred {
 
 Centred centre(const PairedSamples& samples) {
   if (samples.a.size(0) < 2 || samples.a_held.size(0) < 2) {
-    throw input_error("{} samples to fit a map on and {} to judge it: expected 2 of each at least: add items",
+    throw input_error("{} samples to fit a map on and {} to judge it: expected 2 of each at least: add texts",
                       samples.a.size(0), samples.a_held.size(0));
   }
   const auto wide = [](const at::Tensor& x) { return x.to(at::kCPU, at::kDouble); };
@@ -91,7 +91,7 @@ HsicBatch measure_hsic(const std::vector<at::Tensor>& a, const std::vector<at::T
 TopCorrelations top_correlations(const PairedSamples& samples, std::int64_t k) {
   constexpr std::int64_t kRowsAtOnce = 512;
   if (samples.a.size(0) < 2 || samples.a_held.size(0) < 2) {
-    throw input_error("{} samples to correlate and {} held out: expected 2 of each at least: add items",
+    throw input_error("{} samples to correlate and {} held out: expected 2 of each at least: add texts",
                       samples.a.size(0), samples.a_held.size(0));
   }
   const at::Tensor a = standardise(samples.a).t(), b = standardise(samples.b);
@@ -113,7 +113,7 @@ ResidualMap fit_ridge(const PairedSamples& samples, double penalty) {
   const Centred centred = centre(samples);
   at::Tensor square = centred.a.t().matmul(centred.a);
   const double size = square.diagonal().mean().item<double>();
-  if (size == 0) throw input_error("a residual stream never changes over the samples: add items");
+  if (size == 0) throw input_error("a residual stream never changes over the samples: add texts");
   square.diagonal().add_(penalty * size);
   return judge(centred, at::linalg_solve(square, centred.a.t().matmul(centred.b)));
 }
@@ -128,7 +128,7 @@ ResidualMap fit_procrustes(const PairedSamples& samples) {
   const at::Tensor rotation = orthogonal_procrustes(centred.a, centred.b);
   const at::Tensor turned = centred.a.matmul(rotation);
   const double size = turned.square().sum().item<double>();
-  if (size == 0) throw input_error("a residual stream never changes over the samples: add items");
+  if (size == 0) throw input_error("a residual stream never changes over the samples: add texts");
   return judge(centred, rotation.mul(turned.mul(centred.b).sum().item<double>() / size));
 }
 

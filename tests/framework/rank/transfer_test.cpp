@@ -103,7 +103,7 @@ class TransferTest : public ::testing::Test {
 TEST_F(TransferTest, PairsEachDonorLayerWithTheOneMostLikeIt) {
   add_layers();
 
-  const auto rows = read_layer_similarity(db(), spec({}));
+  const auto rows = make_layer_similarity(stored_transfer(db(), spec({})));
 
   ASSERT_THAT(rows, SizeIs(4));
   EXPECT_NEAR(rows[1].cka, 1, 1e-6);
@@ -117,7 +117,7 @@ TEST_F(TransferTest, MatchesOneToOneForTheBestSumOfCorrelations) {
   add_candidates();
   std::vector<TransferMapRow> quality;
 
-  const auto rows = match_neurons(db(), spec({}), kMatchingMap, quality);
+  const auto rows = match_neurons(stored_transfer(db(), spec({})), kMatchingMap, quality);
 
   ASSERT_THAT(rows, SizeIs(6));
   EXPECT_EQ(rows[0].receiver_neuron, 1);

@@ -178,8 +178,8 @@ TEST(FitRidge, MakesTheGradientOfThePenalisedErrorZero) {
 TEST(FitRidge, NeedsSamples) {
   const PairedSamples samples = paired(random_matrix(3, 5, 1), random_matrix(3, 4, 2));
 
-  expect_error(ErrorKind::input, HasSubstr("add items"), [&] { fit_ridge(samples, 1); });
-  expect_error(ErrorKind::input, HasSubstr("add items"), [&] { top_correlations(samples, 1); });
+  expect_error(ErrorKind::input, HasSubstr("add texts"), [&] { fit_ridge(samples, 1); });
+  expect_error(ErrorKind::input, HasSubstr("add texts"), [&] { top_correlations(samples, 1); });
 }
 
 TEST(Pursue, FindsThePlantedColumnsAndWeights) {
