@@ -16,6 +16,7 @@ constexpr Verb kVerbs[] = {
     {"monitor", "continue prompts and tell the risk of a wrong answer", run_monitor},
     {"tokenize", "texts to token ids and back", run_tokenize},
     {"sweep", "one sweep job on one model", run_sweep},
+    {"transfer", "a steering file for another model", run_transfer},
     {"export", "a direction, template or monitor as a file", run_export},
     {"edit", "write an edited checkpoint", run_edit},
     {"diff", "compare two checkpoints", run_diff},

@@ -23,6 +23,7 @@ constexpr std::pair<const char*, const char*> kEngineVerbs[] = {
     {"monitor", "continue prompts and tell the risk of a wrong answer along each reply"},
     {"score", "log-probabilities of given tokens"},
     {"tokenize", "texts to token ids and back"},
+    {"transfer", "map a steering file onto another model"},
     {"export", "a direction or template as a file to steer by, here or elsewhere"},
     {"edit", "write a checkpoint with edits made permanent, or undo them"},
     {"diff", "what differs between two checkpoints, by neuron"},

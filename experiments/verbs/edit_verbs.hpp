@@ -14,4 +14,7 @@ int run_diff(const std::vector<std::string>& words);
 /// `neurosweep export`: a direction or template as a file.
 int run_export(const std::vector<std::string>& words);
 
+/// `neurosweep transfer`: a steering file of one model as one of another.
+int run_transfer(const std::vector<std::string>& words);
+
 }  // namespace neurosweep

@@ -7,15 +7,25 @@
 
 namespace neurosweep {
 
-void for_each_json_line(std::istream& in, const std::function<void(const Json&, const std::string& origin)>& visit) {
+void for_each_line(std::istream& in, const std::string& source,
+                   const std::function<void(const std::string& line, const std::string& origin)>& visit) {
   std::string line;
   for (std::int64_t number = 1; std::getline(in, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string origin = fmt::format("<stdin>:{}", number);
-    const Json json = parse_json(line, origin);
-    if (!json.is_object()) throw input_error("{}: expected a JSON object, found {}", origin, json.type_name());
-    visit(json, origin);
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    visit(line, fmt::format("{}:{}", source, number));
   }
+}
+
+Json json_object(const std::string& line, const std::string& origin) {
+  Json json = parse_json(line, origin);
+  if (!json.is_object()) throw input_error("{}: expected a JSON object, found {}", origin, json.type_name());
+  return json;
+}
+
+void for_each_json_line(std::istream& in, const std::function<void(const Json&, const std::string& origin)>& visit) {
+  for_each_line(in, "<stdin>",
+                [&](const std::string& line, const std::string& origin) { visit(json_object(line, origin), origin); });
 }
 
 std::vector<SequenceLine> read_sequence_lines(std::istream& in, const Tokenizer* tokenizer) {

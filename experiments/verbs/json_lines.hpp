@@ -19,7 +19,14 @@ struct SequenceLine {
   std::string origin;  ///< "<stdin>:3"
 };
 
-/// Calls `visit` with each line of JSON and its origin; blank lines are skipped.
+/// Calls `visit` with each line that is not blank, without its end, and its origin, source:number.
+void for_each_line(std::istream& in, const std::string& source,
+                   const std::function<void(const std::string& line, const std::string& origin)>& visit);
+
+/// Reads a line of JSON. Throws Error{input} unless it is an object.
+Json json_object(const std::string& line, const std::string& origin);
+
+/// Calls `visit` with each line of JSON of standard input and its origin.
 ///   throws  Error{input} with the line: not a JSON object
 void for_each_json_line(std::istream& in, const std::function<void(const Json&, const std::string& origin)>& visit);
 

@@ -14,7 +14,7 @@
 
 namespace neurosweep {
 
-/// What every verb on one model takes.
+/// What every verb on a model takes.
 struct ModelOptions {
   std::string model;
   std::string dtype = "float32";
@@ -22,14 +22,20 @@ struct ModelOptions {
 
   void add_to(CommandLine& line) {
     line.option("model", model, "checkpoint folder (config.json, model.safetensors, tokenizer.json)");
+    add_compute_to(line);
+  }
+  void add_compute_to(CommandLine& line) {
     line.option("dtype", dtype, "float32 (default), bfloat16 or float16");
     line.option("threads", threads, "compute threads (default 1)");
   }
   Decoder load() const {
     if (model.empty()) throw input_error("--model DIR is missing");
+    return load(model);
+  }
+  Decoder load(const std::string& dir) const {
     if (threads < 1) throw input_error("--threads must be at least 1, found {}", threads);
     at::set_num_threads(static_cast<int>(threads));
-    return load_decoder(model, {parse_dtype(dtype, {"--dtype", 0, 0}), at::kCPU});
+    return load_decoder(dir, {parse_dtype(dtype, {"--dtype", 0, 0}), at::kCPU});
   }
 };
 

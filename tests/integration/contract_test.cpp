@@ -103,7 +103,7 @@ TEST(FrontDoor, HelpsAndNamesTheNearestVerb) {
   EXPECT_EQ(result.status, exit_status::kInput);
   EXPECT_THAT(result.err, HasSubstr("did you mean 'report'?"));
   for (const char* verb : {"run", "plan", "keys", "sweep", "generate", "score", "tokenize", "merge", "rank", "query",
-                           "report", "status", "verify"}) {
+                           "report", "status", "verify", "transfer"}) {
     const auto help = run_neurosweep({verb, "--help"});
     EXPECT_EQ(help.status, 0) << verb;
     EXPECT_THAT(help.out, HasSubstr(std::string("usage: neurosweep ") + verb));
