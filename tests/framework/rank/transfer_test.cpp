@@ -41,7 +41,7 @@ class TransferTest : public ::testing::Test {
   Database& db() { return store_.db(); }
 
   TransferSpec spec(std::vector<std::string> maps) const {
-    return {kTransfer, "tiny", "wide", {"found"}, {"add"}, std::move(maps), 0};
+    return {kTransfer, "tiny", "wide", {"found"}, {"add"}, std::move(maps), 0, std::nullopt};
   }
 
   void add_block(const std::string& quantity, const std::string& map, int donor_layer, int receiver_layer,
