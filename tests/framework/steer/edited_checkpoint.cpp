@@ -76,6 +76,10 @@ at::Tensor logits_with_directions(const std::string& dir, const std::map<LayerIn
   return logits(load_decoder(dir), &hook);
 }
 
+at::Tensor logits_of(const Decoder& decoder) {
+  return logits(decoder, nullptr);
+}
+
 at::Tensor logits_of(const std::string& dir, const SteeringPattern* pattern, double strength) {
   const Decoder decoder = load_decoder(dir);
   if (pattern == nullptr) return logits(decoder, nullptr);

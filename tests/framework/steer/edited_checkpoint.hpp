@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "framework/model/decoder.hpp"
 #include "framework/steer/checkpoint_edit.hpp"
 #include "framework/steer/steering_file.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -34,7 +35,10 @@ CheckpointEdit write_edited(const std::string& dir, const std::vector<WeightEdit
 /// Logits of a checkpoint on two fixed sequences, steered at every token where a pattern is given.
 at::Tensor logits_of(const std::string& dir, const SteeringPattern* pattern = nullptr, double strength = 1);
 
-/// The same with constants added to the residual stream behind layers, at every token.
+/// Logits of a decoder on the same sequences.
+at::Tensor logits_of(const Decoder& decoder);
+
+/// The same of a checkpoint with constants added to the residual stream behind layers, at every token.
 at::Tensor logits_with_directions(const std::string& dir, const std::map<LayerIndex, at::Tensor>& directions);
 
 /// W_down of a layer, [D, M] f64.
