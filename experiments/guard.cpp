@@ -1,14 +1,13 @@
 #include "experiments/guard.hpp"
 
-#include <cmath>
-
 #include <ATen/core/grad_mode.h>
 
 #include "experiments/catalog.hpp"
 #include "experiments/task_entry.hpp"
 #include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
 #include "framework/measure/attempts.hpp"
-#include "framework/rank/proportions.hpp"
+#include "framework/rank/paired_answers.hpp"
 
 namespace neurosweep {
 
@@ -50,24 +49,19 @@ std::vector<std::vector<bool>> measure_tasks(const GuardSettings& settings, cons
 
 GuardResult compare(const std::string& task, const std::vector<bool>& before, const std::vector<bool>& after,
                     double max_drop) {
+  std::vector<AnsweredTwice> items;
+  for (std::size_t i = 0; i < before.size(); ++i) items.push_back({{}, before[i], after[i]});
+  const PairedChange change = paired_change_of(items, derive_seed(0, task));
   GuardResult result;
   result.task = task;
-  result.n = std::ssize(before);
-  Moments changes;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    result.before += before[i] ? 1 : 0;
-    result.after += after[i] ? 1 : 0;
-    result.fixed += after[i] && !before[i] ? 1 : 0;
-    result.broken += before[i] && !after[i] ? 1 : 0;
-    changes.add((after[i] ? 1.0 : 0.0) - (before[i] ? 1.0 : 0.0));
-  }
-  result.before /= static_cast<double>(result.n);
-  result.after /= static_cast<double>(result.n);
-  const double half = 1.96 * changes.standard_error();
-  result.change = {changes.mean - half, changes.mean + half};
-  result.p = mcnemar_exact_p(result.fixed, result.broken);
-  constexpr double kRounding = 1e-9;
-  result.passed = 100 * (result.before - result.after) <= max_drop + kRounding;
+  result.n = change.n;
+  result.fixed = change.fixed;
+  result.broken = change.broken;
+  result.before = change.baseline_accuracy;
+  result.after = change.accuracy;
+  result.change = change.interval;
+  result.p = change.mcnemar_p;
+  result.passed = keeps_within(change, max_drop);
   return result;
 }
 

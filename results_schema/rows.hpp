@@ -9,6 +9,7 @@
 #include "results_schema/constrain_rows.hpp"
 #include "results_schema/derived_rows.hpp"
 #include "results_schema/direction_rows.hpp"
+#include "results_schema/edit_rows.hpp"
 #include "results_schema/identify_rows.hpp"
 #include "results_schema/measured_rows.hpp"
 #include "results_schema/monitor_rows.hpp"
@@ -28,6 +29,7 @@ using AllTables = decltype(std::tuple_cat(
     std::declval<SetSearchTables>(), std::declval<DirectionTables>(), std::declval<PredictionTables>(),
     std::declval<ValidationTables>(), std::declval<TransferTables>(), std::declval<IdentificationTables>(),
     std::declval<SteerTables>(), std::declval<MonitorTables>(), std::declval<ConstraintTables>(),
+    std::declval<EditTables>(),
     std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow, LaunchRow, WorkerRow, MergedShardRow,
                             ShardRow>>()));
 

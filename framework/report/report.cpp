@@ -25,6 +25,7 @@ void write_report(std::ostream& out, const Database& db) {
   write_steering(out, db);
   write_monitors(out, db);
   write_constraints(out, db);
+  write_edits(out, db);
   write_failures(out, db);
 }
 

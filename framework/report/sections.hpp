@@ -24,6 +24,7 @@ void write_transfers(std::ostream& out, const Database& db);
 void write_steering(std::ostream& out, const Database& db);
 void write_monitors(std::ostream& out, const Database& db);
 void write_constraints(std::ostream& out, const Database& db);
+void write_edits(std::ostream& out, const Database& db);
 void write_failures(std::ostream& out, const Database& db);
 
 }  // namespace neurosweep

@@ -1,0 +1,35 @@
+-- in: results
+-- Permanent edits of weights: what they do to answers. Derived: only reducers write it.
+
+CREATE TABLE edit_effect(
+  experiment         TEXT    NOT NULL,
+  model              TEXT    NOT NULL,
+  task               TEXT    NOT NULL,
+  arm                TEXT    NOT NULL,
+  source_task        TEXT    NOT NULL,
+  op                 TEXT    NOT NULL CHECK (op IN ('fold', 'scale', 'rank_one', 'file')),
+  amount             REAL,
+  guard              INTEGER NOT NULL CHECK (guard IN (0, 1)),
+  n                  INTEGER NOT NULL CHECK (n >= 1),
+  baseline_accuracy  REAL    NOT NULL,
+  accuracy           REAL    NOT NULL,
+  accuracy_low       REAL    NOT NULL,
+  accuracy_high      REAL    NOT NULL,
+  fixed              INTEGER NOT NULL,
+  broken             INTEGER NOT NULL,
+  change             REAL    NOT NULL,
+  change_low         REAL    NOT NULL,
+  change_high        REAL    NOT NULL,
+  mcnemar_p          REAL    NOT NULL,
+  holm_p             REAL    NOT NULL,
+  n_random_sets      INTEGER NOT NULL CHECK (n_random_sets >= 0),
+  random_accuracy    REAL,
+  difference         REAL,
+  difference_low     REAL,
+  difference_high    REAL,
+  random_p           REAL,
+  random_holm_p      REAL,
+  max_drop           REAL    NOT NULL CHECK (max_drop >= 0),
+  passed             INTEGER CHECK (passed IN (0, 1)),
+  PRIMARY KEY (experiment, model, task, arm)
+) STRICT, WITHOUT ROWID;
