@@ -71,13 +71,18 @@ Workbench::Workbench(const Catalog& catalog, at::Device device, std::shared_ptr<
 
 const Decoder& Workbench::decoder(const std::string& model) {
   if (!decoder_ || loaded_ != model) {
-    const ModelSpec& spec = catalog_.model(model).spec;
-    decoder_.reset();
-    release_cached_memory(device_);  // the next model may be larger than any that was held
-    decoder_.emplace(load_decoder(spec.path, {parse_dtype(spec.dtype, spec.place), device_}, group_));
+    const WeightOptions options = make_room(model);
+    decoder_.emplace(load_decoder(catalog_.model(model).spec.path, options, group_));
     loaded_ = model;
   }
   return *decoder_;
+}
+
+WeightOptions Workbench::make_room(const std::string& model) {
+  const ModelSpec& spec = catalog_.model(model).spec;
+  decoder_.reset();
+  release_cached_memory(device_);  // the next model may be larger than any that was held
+  return {parse_dtype(spec.dtype, spec.place), device_};
 }
 
 SweepLimits Workbench::sweep_limits(const std::string& model, std::int64_t rows) {

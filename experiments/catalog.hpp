@@ -13,6 +13,7 @@
 #include "framework/model/arch.hpp"
 #include "framework/model/decoder.hpp"
 #include "framework/model/model_group.hpp"
+#include "framework/model/weights.hpp"
 #include "framework/tasks/grader.hpp"
 #include "framework/tasks/task.hpp"
 #include "framework/tasks/task_prompt.hpp"
@@ -69,6 +70,9 @@ class Workbench {
   const Catalog& catalog() const { return catalog_; }
   /// Valid until another model is asked for.
   const Decoder& decoder(const std::string& model);
+  /// Frees the loaded model, so that the caller can load another one of its checkpoint.
+  ///   returns  how the weights of `model` are loaded here
+  WeightOptions make_room(const std::string& model);
   /// What sweeps of a model may hold at a time, by the study's `memory`: what the loaded model leaves of it.
   ///   rows    arms in one batch, at most
   ///   throws  Error{input}: the model leaves nothing

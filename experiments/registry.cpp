@@ -1,5 +1,6 @@
 #include "experiments/compare.hpp"
 #include "experiments/constrain.hpp"
+#include "experiments/edit.hpp"
 #include "experiments/envelope.hpp"
 #include "experiments/experiment.hpp"
 #include "experiments/gradient.hpp"
@@ -49,6 +50,8 @@ constexpr ExperimentKind kKinds[] = {
      key_help<TransferKeys>, make_transfer},
     {"steer", "steering while decoding: variants and strengths compared, the best judged on other items",
      steer_key_help, make_steer},
+    {"edit", "what permanent edits of weights do to answers, beside the same edits of random neurons",
+     key_help<EditKeys>, make_edit},
     {"envelope", "between which activations chosen neurons stay in successful replies", key_help<EnvelopeKeys>,
      make_envelope},
     {"constrain", "what a safety policy does to answers, with and without steering", key_help<ConstrainKeys>,

@@ -49,6 +49,7 @@ TEST_F(RegistryTest, MakesEveryKind) {
                              "[[experiment]]\nkind = \"monitor\"\n"
                              "[[experiment]]\nkind = \"envelope\"\nneurons = \"race\"\n"
                              "[[experiment]]\nkind = \"constrain\"\nenvelope = \"envelope\"\nfrom = \"learn\"\n"
+                             "[[experiment]]\nkind = \"edit\"\nfrom = \"race\"\nop = \"scale\"\n"
                              "[[experiment]]\nkind = \"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\n"
                              "sources = [\"identify\"]\n"
                              "[[experiment]]\nkind = \"steer\"\n"
