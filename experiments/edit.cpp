@@ -21,6 +21,8 @@ struct EditedArm {
   std::string arm;
   std::string source_task, set;
   std::optional<double> amount;
+
+  bool is_control() const { return set != kEditedSet; }
 };
 
 class EditExperiment final : public Experiment {
@@ -64,16 +66,20 @@ class EditExperiment final : public Experiment {
       requests.push_back({task.prompt.fill(item.fields), item.answer, 0, {}});
     }
     UnitRows rows;
-    const auto answer = [&](const Decoder& decoder, const std::string& arm) {
+    const auto answers_of = [&](const Decoder& decoder) {
       const AttemptOptions options{{}, keys_.max_new_tokens, keys_.slots};
-      const auto answers = measure_attempts(decoder, *model.tokenizer, *task.grader, requests, options, KeepMeans::no);
+      return measure_attempts(decoder, *model.tokenizer, *task.grader, requests, options, KeepMeans::no);
+    };
+    const auto add = [&](const std::string& arm, const std::vector<Attempt>& answers) {
       for (std::size_t i = 0; i < answers.size(); ++i) rows.add(unit_outcome(unit, unit.items[i], arm, answers[i]));
     };
-    answer(bench.decoder(unit.model), kBaselineArm);
+    const auto unedited = answers_of(bench.decoder(unit.model));
+    add(kBaselineArm, unedited);
     const WeightOptions options = bench.make_room(unit.model);
     const LayerTensors checkpoint(model.spec.path);
     for (const EditedArm& arm : arms_of(plan, unit)) {
-      answer(edited_decoder(checkpoint, edits_of(plan, unit, arm), options, arm.arm), arm.arm);
+      const auto edited = edited_decoder(checkpoint, edits_of(plan, unit, arm), options, arm);
+      add(arm.arm, edited ? answers_of(*edited) : unedited);
     }
     return rows;
   }
@@ -98,6 +104,7 @@ class EditExperiment final : public Experiment {
         for (const auto& model : keys_.models) {
           Forecast::Work& work = forecast.by_model[model];
           work.units += 1;
+          work.reloads += arms;
           work.add_decoding(catalog.references(catalog.model(model), catalog.task(task), ids),
                             {arms, keys_.max_new_tokens, keys_.slots, catalog.task(task).spec.reply_tokens});
           forecast.result_bytes += static_cast<double>(static_cast<std::int64_t>(ids.size()) * arms * 200);
@@ -169,6 +176,7 @@ class EditExperiment final : public Experiment {
     const std::string hash = source_.hash();
     for (auto& items : item_blocks(chosen(catalog, task), keys_.items_per_unit)) {
       WorkUnit& unit = plan.units.emplace_back(WorkUnit{model, task, std::move(items)});
+      unit.n_arms = n_arms(task);
       if (!hash.empty()) unit.texts = {hash};
     }
   }
@@ -198,12 +206,30 @@ class EditExperiment final : public Experiment {
     return source_.edits(members, arm.set, arm.amount);
   }
 
-  static Decoder edited_decoder(const LayerTensors& checkpoint, const std::vector<WeightEdit>& edits,
-                                const WeightOptions& options, const std::string& arm) {
+  /// None for a control that changes nothing, as random neurons may write nothing.
+  std::optional<Decoder> edited_decoder(const LayerTensors& checkpoint, const std::vector<WeightEdit>& edits,
+                                        const WeightOptions& options, const EditedArm& arm) const {
     try {
-      return {checkpoint.arch(), edited_weights(checkpoint, make_layer_edits(checkpoint, edits), options)};
+      const LayerWeightEdits layers = make_layer_edits(checkpoint, edits);
+      EditedWeights edited = edited_weights(checkpoint, layers, options);
+      if (!arm.is_control()) check_changed(layers, edited.changed, options);
+      if (edited.changed.empty()) return std::nullopt;
+      return Decoder(checkpoint.arch(), std::move(edited.weights));
     } catch (const Error& failure) {
-      throw Error(failure.kind(), fmt::format("arm '{}': {}", arm, failure.what()));
+      throw Error(failure.kind(), fmt::format("{}: arm '{}': {}", checkpoint.dir(), arm.arm, failure.what()));
+    }
+  }
+
+  void check_changed(const LayerWeightEdits& edits, const std::vector<LayerIndex>& changed,
+                     const WeightOptions& options) const {
+    if (changed.empty()) {
+      throw input_error("the edit changes no number of the weights in {}: raise the strength, or edit other neurons",
+                        at::toString(options.dtype));
+    }
+    for (const auto& [layer, edit] : edits) {
+      if (std::ranges::find(changed, layer) != changed.end()) continue;
+      log_warning("{}: the edit of layer {} changes no number of it in {}", keys_.name, to_int(layer),
+                  at::toString(options.dtype));
     }
   }
 

@@ -36,7 +36,8 @@ struct EditKeys {
         "of one");
     v.optional("file", file,
                "instead of `from`: a steering file (neurosweep export), or an edit file, whose edits are all made and "
-               "say how; relative to the study file");
+               "say how; relative to the study file. A file does not tell which items chose it: it must not be of the "
+               "test split");
     v.optional("op", op,
                "fold: the direction, at every token; scale: what the set's neurons write, times a factor; rank_one: "
                "the direction, where activations are like their mean");
@@ -46,7 +47,8 @@ struct EditKeys {
     v.optional("pooled", pooled,
                "true: what was found over all tasks, measured on tasks and guards; false: each task's own, measured on "
                "it and on the guards");
-    v.optional("mean_from", mean_from, "rank_one: the trace experiment whose mean activations are the key");
+    v.optional("mean_from", mean_from,
+               "rank_one: the trace experiment whose mean activations, over all of its attempts, are the key");
     v.optional("random_sets", random_sets, "controls: the same edit of as many random neurons of the same layers",
                Range{0, 99});
     v.optional("models", models, "names of models; []: all");

@@ -83,6 +83,19 @@ void make_rank_one(std::vector<SetMemberRow>& rows, const NeuronMeans& means) {
   }
 }
 
+/// A rank-one edit whose key is 0 in a layer cannot act there.
+void check_key(const std::vector<SetMemberRow>& edited, const NeuronMeans& means, const EditKeys& keys) {
+  std::map<std::int64_t, bool> has_key;
+  for (const SetMemberRow& row : edited) has_key[row.layer] = has_key[row.layer] || means.of(row) != 0;
+  for (const auto& [layer, has] : has_key) {
+    if (has) continue;
+    throw input_error(
+        "experiment '{}': the neurons of layer {} have a mean activation of 0 in '{}', so a rank-one edit cannot act "
+        "there: use op = \"fold\"",
+        keys.name, layer, keys.mean_from);
+  }
+}
+
 /// Makes an edit act on other neurons.
 void relocate(WeightEdit& edit, const std::map<NeuronId, NeuronId>& to) {
   if (auto* fold = std::get_if<FoldEdit>(&edit)) {
@@ -94,9 +107,10 @@ void relocate(WeightEdit& edit, const std::map<NeuronId, NeuronId>& to) {
   }
 }
 
-bool is_pull(const WeightEdit& edit) {
+/// Whether an edit holds what its own neurons do: the same numbers say nothing about other ones.
+bool is_of_its_neurons(const WeightEdit& edit) {
   const auto* fold = std::get_if<FoldEdit>(&edit);
-  return fold != nullptr && fold->pattern.form == SteeringForm::pull;
+  return std::holds_alternative<RankOneEdit>(edit) || (fold != nullptr && fold->pattern.form == SteeringForm::pull);
 }
 
 void add_edit(ContentHash& hash, const WeightEdit& edit) {
@@ -146,10 +160,10 @@ EditSource::EditSource(EditKeys& keys, const ExperimentSpec& spec, const StudySp
     earlier_experiment(study, spec, "mean_from", keys.mean_from, {"trace"});
     check_unseen(study, spec, keys.mean_from, "takes its key from");
   }
-  if (pulls_ && keys.random_sets > 0) {
+  if ((pulls_ || has_no_twin_) && keys.random_sets > 0) {
     throw input_error(
-        "{}: it pulls neurons to what they do in successful attempts, which is no number for random ones: set "
-        "random_sets = 0",
+        "{}: the edit holds what its own neurons do, to pull them there or as the key of a rank-one edit, which says "
+        "nothing about random ones: set random_sets = 0",
         where);
   }
   if (pulls_ && op_ == kFold && *std::ranges::max_element(keys.strengths) > 1) {
@@ -165,7 +179,7 @@ void EditSource::read_file(const std::string& where) {
   if (format != nullptr && *format == "neurosweep edits") {
     edits_ = parse_edits(text, keys_.file);
     op_ = kEditFile;
-    pulls_ = std::ranges::any_of(edits_->edits, is_pull);
+    has_no_twin_ = std::ranges::any_of(edits_->edits, is_of_its_neurons);
     return;
   }
   steering_ = parse_steering(text, keys_.file);
@@ -274,6 +288,17 @@ std::vector<SetMemberRow> EditSource::chosen(const Database& so_far, const std::
   return set_of(rows, kEditedSet);
 }
 
+std::vector<std::vector<NeuronId>> EditSource::random_neurons(const std::vector<NeuronId>& edited, std::int64_t M,
+                                                              std::uint64_t seed) const {
+  std::vector<NeuronId> spared;
+  if (edits_) spared.assign(edits_->protected_set.begin(), edits_->protected_set.end());
+  try {
+    return make_matched_sets(edited, M, keys_.random_sets, seed, spared);
+  } catch (const Error& failure) {
+    throw Error(failure.kind(), fmt::format("experiment '{}': {}; or set random_sets = 0", keys_.name, failure.what()));
+  }
+}
+
 std::vector<SetMemberRow> EditSource::plan(const Catalog& catalog, const Database& so_far, const std::string& model,
                                            const std::string& task) const {
   std::vector<SetMemberRow> edited = chosen(so_far, model, task);
@@ -287,8 +312,9 @@ std::vector<SetMemberRow> EditSource::plan(const Catalog& catalog, const Databas
         "experiment '{}': what '{}' found for model '{}', task '{}' is 0 everywhere, which changes nothing", keys_.name,
         is_file() ? keys_.file : keys_.from, model, task);
   }
+  if (op_ == kRankOne) check_key(edited, means, keys_);
   const auto seed = content_seed(catalog.study(), fmt::format("{}|{}|{}|random", keys_.name, model, task));
-  const auto random = make_matched_sets(neurons_of(edited), M, keys_.random_sets, static_cast<std::uint64_t>(seed));
+  const auto random = random_neurons(neurons_of(edited), M, static_cast<std::uint64_t>(seed));
   std::vector<SetMemberRow> members = edited;
   for (std::size_t i = 0; i < random.size(); ++i) {
     std::ranges::copy(moved_to(edited, random_set(static_cast<std::int64_t>(i)), random[i]),

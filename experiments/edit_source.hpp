@@ -51,11 +51,14 @@ class EditSource {
   void check_keys(const ExperimentSpec& spec, const std::string& where) const;
   void read_file(const std::string& where);
   void check_origin(const ExperimentSpec& spec, const StudySpec& study, const std::string& where);
+  std::vector<std::vector<NeuronId>> random_neurons(const std::vector<NeuronId>& edited, std::int64_t M,
+                                                    std::uint64_t seed) const;
   std::vector<SetMemberRow> chosen(const Database& so_far, const std::string& model, const std::string& task) const;
 
   const EditKeys& keys_;
   std::string op_;
   bool pulls_ = false;
+  bool has_no_twin_ = false;  ///< an edit of the file cannot be made of random neurons
   std::optional<SteeringFile> steering_;
   std::optional<EditFile> edits_;
 };

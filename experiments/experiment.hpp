@@ -47,6 +47,7 @@ Plan plan_from_text(const std::string& text);
 struct Forecast {
   struct Work {
     std::int64_t units = 0;
+    std::int64_t reloads = 0;             ///< of the model from its checkpoint, within units
     std::int64_t forwards = 0;            ///< sequences passed through the model, interventions included
     double forward_tokens = 0;            ///< tokens through all layers in teacher-forced batches
     double sweep_tokens = 0;              ///< tokens of every arm of a sweep, which runs the layers from its neuron on

@@ -68,8 +68,10 @@ class MonitorReducer {
       const bool exported = reads.name == keys_.reads;
       const auto fits = fit(reads);
       if (fits.empty()) {
-        log_warning("{}: model '{}' has fewer than {} failed or right replies in identify or validate: nothing to fit",
-                    keys_.name, model_, kLeastOutcomes);
+        log_warning(
+            "{}: model '{}' has fewer than {} failed or right replies in identify, or in the half of validate that "
+            "calibrates: nothing to fit, give more items",
+            keys_.name, model_, kLeastOutcomes);
         return;
       }
       for (ReadReply& reply : replies_) watch(reply, fits);
@@ -231,6 +233,12 @@ class MonitorReducer {
     }
     for (const double rate : keys_.false_alarms) {
       const double threshold = alarm_threshold(right, rate);
+      if (threshold >= 1 && reads.name == keys_.reads) {
+        log_warning(
+            "{}: model '{}': {} right replies set the threshold for a rate of {}, which needs at least {}: it raises "
+            "no alarm, give more items",
+            keys_.name, model_, right.size(), rate, std::ceil(1 / rate) - 1);
+      }
       for (const char* split : {kValidateSplit, kTestSplit}) {
         for (const auto& task : tasks_) add_alarm(reads, split, task, rate, threshold);
       }

@@ -45,7 +45,9 @@ class Clockwork {
     const std::int64_t together = std::min(ranks_, work.units);
     const auto [useful, unmeasured] = useful_ranks_.try_emplace({model, together});
     if (unmeasured) useful->second = useful_ranks(decoder, together, threads_);
-    return seconds_of(work, speed->second) / useful->second;
+    const double reloading =
+        static_cast<double>(work.reloads) * load_seconds_.at(model) / static_cast<double>(together);
+    return seconds_of(work, speed->second) / useful->second + reloading;
   }
 
   /// Of loading models as a run does: all at its start, and one whenever the model changes.

@@ -120,14 +120,27 @@ std::vector<TextLine> read_texts(const std::string& path) {
   return lines;
 }
 
-/// One of the two models, loaded.
+/// One of the two checkpoints.
+struct ModelFolder {
+  ModelFolder(const std::string& dir, std::string called)
+      : path(dir), name(std::move(called)), hash(hash_checkpoint(dir)), arch(read_arch(dir)) {}
+
+  ModelRow row() const {
+    ModelRow row;
+    row.name = name;
+    row.n_layers = arch.L;
+    row.n_neurons_per_layer = arch.M;
+    return row;
+  }
+
+  std::string path, name, hash;
+  ArchSpec arch;
+};
+
+/// Its model, loaded.
 struct LoadedModel {
-  LoadedModel(const ModelOptions& options, const std::string& dir, std::string called)
-      : path(dir),
-        name(std::move(called)),
-        hash(hash_checkpoint(dir)),
-        tokenizer(Tokenizer::load(dir)),
-        decoder(options.load(dir)) {}
+  LoadedModel(const ModelOptions& options, const ModelFolder& folder)
+      : path(folder.path), tokenizer(Tokenizer::load(path)), decoder(options.load(path)) {}
 
   ModelReading reading(const TextLine& line) const try {
     const std::int64_t context = decoder.arch().context;
@@ -144,15 +157,7 @@ struct LoadedModel {
     throw Error(failure.kind(), fmt::format("{}: {}: {}", line.origin, path, failure.what()));
   }
 
-  ModelRow row() const {
-    ModelRow row;
-    row.name = name;
-    row.n_layers = decoder.arch().L;
-    row.n_neurons_per_layer = decoder.arch().M;
-    return row;
-  }
-
-  std::string path, name, hash;
+  std::string path;
   Tokenizer tokenizer;
   Decoder decoder;
 };
@@ -164,8 +169,9 @@ DonorSet donor_set(const SteeringFile& file) {
   return set;
 }
 
-void check_pair(const TransferOptions& options, const SteeringFile& file, const LoadedModel& donor,
-                const LoadedModel& receiver) {
+void check_pair(const TransferOptions& options, const SteeringFile& file, const ModelFolder& donor,
+                const ModelFolder& receiver) {
+  check_steering_model(file, options.steering, options.donor, donor.hash);
   const ModelRow row = donor.row();
   if (file.n_layers != row.n_layers || file.n_neurons_per_layer != row.n_neurons_per_layer) {
     throw input_error("{}: is for {} layers of {} neurons, but {} has {} of {}", options.steering, file.n_layers,
@@ -178,8 +184,8 @@ void check_pair(const TransferOptions& options, const SteeringFile& file, const 
   if (options.map == kIdentityMap) need_one_shape(row, receiver.row(), "--map identity");
 }
 
-OneTransfer plan_transfer(const TransferOptions& options, const SteeringFile& file, const LoadedModel& donor,
-                          const LoadedModel& receiver) {
+OneTransfer plan_transfer(const TransferOptions& options, const SteeringFile& file, const ModelFolder& donor,
+                          const ModelFolder& receiver) {
   const auto seed_of = [&](const char* part) { return derive_seed(static_cast<std::uint64_t>(options.seed), part); };
   const TransferKeys& keys = options.keys;
   OneTransfer transfer;
@@ -202,15 +208,15 @@ OneTransfer plan_transfer(const TransferOptions& options, const SteeringFile& fi
 }
 
 /// What a map made of the donor's set or its control, as the receiver's steering file.
-SteeringFile receiver_file(const SteeringFile& donor, const LoadedModel& receiver, const std::string& product,
+SteeringFile receiver_file(const SteeringFile& donor, const ModelFolder& receiver, const std::string& product,
                            const TransferRows& rows) {
   const TransferProduct& made = rows.products.at(product);
   SteeringFile file = donor;
   file.model = receiver.name;
-  file.family = receiver.decoder.arch().family;
+  file.family = receiver.arch.family;
   file.checkpoint_hash = receiver.hash;
-  file.n_layers = receiver.decoder.arch().L;
-  file.n_neurons_per_layer = receiver.decoder.arch().M;
+  file.n_layers = receiver.arch.L;
+  file.n_neurons_per_layer = receiver.arch.M;
   file.experiment = product;
   file.code_version = std::string(kCodeVersion);
   file.pattern.neurons.clear();
@@ -233,7 +239,7 @@ SteeringFile receiver_file(const SteeringFile& donor, const LoadedModel& receive
 
 /// The files to write, each with its path.
 std::vector<std::pair<std::string, SteeringFile>> make_files(const TransferOptions& options, const SteeringFile& donor,
-                                                             const LoadedModel& receiver, const TransferRows& rows) {
+                                                             const ModelFolder& receiver, const TransferRows& rows) {
   std::vector<std::pair<std::string, SteeringFile>> files;
   const auto add = [&](const std::string& path, const std::string& map, const std::string& source) {
     if (path.empty()) return;
@@ -261,28 +267,26 @@ int run_transfer(const std::vector<std::string>& words) {
       "some like those that are to be steered; every fifth is held out. What is printed tells how good the map is:\n"
       "for every donor layer the receiver's most like it (CKA), and how well the map holds there beside a map that\n"
       "was fitted on samples whose pairing was dealt anew. A good map is no proof that the steering helps: measure\n"
-      "it, beside both controls.",
+      "it, beside both controls. Both models are in memory at once.",
       "  neurosweep transfer arith.json --donor experiments/models/reasoner-small --texts texts.jsonl\n"
       "      --receiver experiments/models/reasoner-large --map procrustes --out large.json");
   options.add_to(line);
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
   options.check();
   const SteeringFile file = read_steering_file(options.steering);
-  check_steering_model(file, options.steering, options.donor, hash_checkpoint(options.donor));
-  const auto texts = read_texts(options.texts);
-  const LoadedModel donor(options.compute, options.donor, file.model);
-  const LoadedModel receiver(options.compute, options.receiver,
-                             std::filesystem::weakly_canonical(options.receiver).filename().string());
+  const ModelFolder donor(options.donor, file.model);
+  const ModelFolder receiver(options.receiver, std::filesystem::weakly_canonical(options.receiver).filename().string());
   check_pair(options, file, donor, receiver);
   const OneTransfer transfer = plan_transfer(options, file, donor, receiver);
+  const auto texts = read_texts(options.texts);
+  const LoadedModel giving(options.compute, donor), taking(options.compute, receiver);
   SharedTexts shared;
   for (const TextLine& each : texts) {
-    add_shared_text(shared, transfer.settings.kind, each.text, donor.reading(each), receiver.reading(each));
+    add_shared_text(shared, transfer.settings.kind, each.text, giving.reading(each), taking.reading(each));
   }
   const TransferRows rows = measure_transfer(
       transfer,
-      {[&]() -> const Decoder& { return donor.decoder; }, [&]() -> const Decoder& { return receiver.decoder; }},
-      shared);
+      {[&]() -> const Decoder& { return giving.decoder; }, [&]() -> const Decoder& { return taking.decoder; }}, shared);
   const auto files = make_files(options, file, receiver, rows);
   for (const auto& [path, made] : files) write_text_file(path, steering_text(made));
   std::cout << map_quality_text(rows, options.map);

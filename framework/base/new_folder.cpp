@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -35,28 +36,47 @@ int lock_folder(const std::string& path) {
   return -1;
 }
 
+/// Whether a name is `start` and a process number: "host-2-9" is another host's than "host-9".
+bool is_of_host(std::string_view name, std::string_view start) {
+  if (!name.starts_with(start) || name.size() == start.size()) return false;
+  return name.find_first_not_of("0123456789", start.size()) == std::string_view::npos;
+}
+
 /// Removes what killed writers of this host left: what nobody has locked.
 void remove_abandoned(const std::string& unfinished) {
   std::error_code ignored;
-  const std::string of_host = fs::path(unfinished.substr(0, unfinished.rfind('-') + 1)).filename().string();
+  const std::string start = fs::path(unfinished.substr(0, unfinished.rfind('-') + 1)).filename().string();
   const fs::path parent = fs::path(unfinished).parent_path();
-  for (const auto& entry : fs::directory_iterator(parent.empty() ? "." : parent, ignored)) {
-    if (!entry.path().filename().string().starts_with(of_host)) continue;
-    const int lock = lock_folder(entry.path().string());
+  fs::directory_iterator entry(parent.empty() ? "." : parent, ignored);
+  for (; entry != fs::directory_iterator(); entry.increment(ignored)) {
+    if (!is_of_host(entry->path().filename().string(), start)) continue;
+    const int lock = lock_folder(entry->path().string());
     if (lock < 0) continue;
-    fs::remove_all(entry.path(), ignored);
+    fs::remove_all(entry->path(), ignored);
     ::close(lock);
   }
+}
+
+/// Makes a folder and locks it, again when another writer took it for abandoned in between.
+///   returns  the lock, -1 on a file system without locks
+int make_locked(const std::string& path) {
+  for (int tries = 0; tries < 3; ++tries) {
+    if (::mkdir(path.c_str(), 0777) != 0) {
+      throw error(ErrorKind::io, "{}: cannot be created ({}){}", path, errno_text(),
+                  errno == EEXIST ? ": remove it when no process writes it" : "");
+    }
+    const int lock = lock_folder(path);
+    if (fs::exists(path)) return lock;
+    if (lock >= 0) ::close(lock);
+  }
+  throw error(ErrorKind::io, "{}: was removed while it was made", path);
 }
 
 }  // namespace
 
 NewFolder::NewFolder(const std::string& place) : place_(plain(place)), unfinished_(unfinished_name(place_)) {
   remove_abandoned(unfinished_);
-  if (::mkdir(unfinished_.c_str(), 0777) != 0) {
-    throw error(ErrorKind::io, "{}: cannot be created ({})", unfinished_, errno_text());
-  }
-  lock_ = lock_folder(unfinished_);
+  lock_ = make_locked(unfinished_);
 }
 
 NewFolder::~NewFolder() {

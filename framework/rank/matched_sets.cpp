@@ -24,7 +24,8 @@ LayerPools pools_of(const LayerCounts& counts, std::int64_t M, const std::set<Ne
     }
     if (static_cast<std::int64_t>(pool.size()) < needed) {
       throw input_error(
-          "layer {}: a matched random set needs {} neurons outside the critical set, {} of {} are left: lower top",
+          "layer {}: a matched random set needs {} neurons outside the critical set, {} of {} are left: choose fewer "
+          "(top)",
           to_int(layer), needed, pool.size(), M);
     }
   }

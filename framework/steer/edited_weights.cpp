@@ -14,11 +14,13 @@ class WeightEditor {
  public:
   WeightEditor(const LayerTensors& model, Weights& weights) : model_(model), weights_(weights) {}
 
-  void edit(LayerIndex layer, const LayerWeightEdit& edit) {
+  /// returns  whether a number changed
+  bool edit(LayerIndex layer, const LayerWeightEdit& edit) {
+    changed_ = false;
     if (!edit.columns.empty()) change_columns(layer, edit.columns);
     if (edit.bias.defined()) add_to_bias(layer, edit.bias);
+    return changed_;
   }
-  bool changed() const { return changed_; }
 
  private:
   Linear& down(LayerIndex layer) { return weights_.layers.at(static_cast<std::size_t>(to_int(layer))).down; }
@@ -62,13 +64,13 @@ class WeightEditor {
 
 }  // namespace
 
-Weights edited_weights(const LayerTensors& model, const LayerWeightEdits& edits, const WeightOptions& options) {
-  Weights weights = read_weights(model.dir(), model.arch(), options);
-  WeightEditor editor(model, weights);
-  for (const auto& [layer, edit] : edits) editor.edit(layer, edit);
-  if (editor.changed()) return weights;
-  throw input_error("{}: the edit changes no number of the weights in {}: raise the strength, or edit other neurons",
-                    model.dir(), at::toString(options.dtype));
+EditedWeights edited_weights(const LayerTensors& model, const LayerWeightEdits& edits, const WeightOptions& options) {
+  EditedWeights made{read_weights(model.dir(), model.arch(), options), {}};
+  WeightEditor editor(model, made.weights);
+  for (const auto& [layer, edit] : edits) {
+    if (editor.edit(layer, edit)) made.changed.push_back(layer);
+  }
+  return made;
 }
 
 }  // namespace neurosweep

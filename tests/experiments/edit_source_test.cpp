@@ -104,6 +104,10 @@ TEST_F(EditKeysTest, OfAFileSayWhatTheFileDoesNot) {
   expect_refused("file = \"edits.json\"\nop = \"fold\"", "op has no meaning");
   expect_refused("file = \"edits.json\"\npooled = true", "pooled has no meaning: a file holds one edit");
   expect_refused("file = \"pull.json\"", "set random_sets = 0");
+  testing::write_file(dir_.file("keyed.json"), R"({"format": "neurosweep edits", "version": 1,
+    "edits": [{"op": "rank_one", "layer": [3], "neuron": [25], "key": [1], "target": [2], "strength": 1}]})");
+  EXPECT_NO_THROW(make("file = \"keyed.json\"\nrandom_sets = 0"));
+  expect_refused("file = \"keyed.json\"", "says nothing about random ones: set random_sets = 0");
   expect_refused("file = \"pull.json\"\nrandom_sets = 0\nstrengths = [2]", "would pull beyond the template");
   expect_refused("file = \"pull.json\"\nop = \"scale\"", "op 'scale' of a steering file, which is a direction");
 }

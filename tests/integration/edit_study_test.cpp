@@ -147,6 +147,31 @@ TEST_F(EditStudyTest, RefusesFilesOfAnotherModelBeforeAnythingIsMeasured) {
   expect_refused("\"checkpoint_hash\": \"0\", ", "neurons of one checkpoint say nothing about another's");
 }
 
+TEST_F(EditStudyTest, ControlsSpareProtectedNeuronsAndMayChangeNothing) {
+  // All neurons of layer 3 are protected but the edited one and two that write nothing.
+  std::string others = "1";
+  for (int neuron = 2; neuron < 254; ++neuron) others += fmt::format(", {}", neuron);
+  std::string layers = "3";
+  for (int i = 2; i < 254; ++i) layers += ", 3";
+  write_text("still.json", R"({"format": "neurosweep edits", "version": 1, "edits": [
+    {"op": "remove", "layer": [3, 3], "neuron": [254, 255]}]})");
+  const std::string model = dir_.file("still");
+  const auto written =
+      run_neurosweep({"edit", dir_.file("still.json"), "--model", testing::small_reasoner(), "--out", model});
+  ASSERT_EQ(written.status, 0) << written.err;
+  write_text("edits.json", R"({"format": "neurosweep edits", "version": 1, "protected": {"layer": [)" + layers +
+                               R"(], "neuron": [)" + others +
+                               R"(]}, "edits": [{"op": "scale", "factor": -20, "layer": [3], "neuron": [0]}]})");
+  std::string text = head("spared") + edit_of("e", "file = \"edits.json\"\nrandom_sets = 1");
+  const std::string loaded = "@models@/reasoner-small";
+  text.replace(text.find(loaded), loaded.size(), model);
+  run(text, "spared");
+
+  EXPECT_EQ(query("SELECT neuron FROM set_member WHERE set_name <> 'edited' AND neuron NOT IN (254, 255)", "spared"),
+            Json::array());
+  EXPECT_EQ(completions("e", "file random-00", "spared"), completions("e", "baseline", "spared"));
+}
+
 TEST_F(EditStudyTest, AnEditThatChangesNothingIsAFailedUnitAndNoResult) {
   write_text("edits.json", R"({"format": "neurosweep edits", "version": 1, "edits": [
     {"op": "scale", "factor": 1.000000000001, "layer": [0], "neuron": [3]}]})");

@@ -67,15 +67,17 @@ TEST_F(NewFolderTest, LeavesNothingWhenItIsNeverFinished) {
 TEST_F(NewFolderTest, LeavesThatOfAnEqualProcessNumberOnAnotherHost) {
   const std::string other = fmt::format("{}.unfinished-{}-{}", place_, "another-host", ::getpid());
   const std::string unnamed = fmt::format("{}.unfinished-{}", place_, ::getpid());
-  for (const std::string& folder : {other, unnamed}) fs::create_directory(folder);
   std::array<char, 256> host{};
   ASSERT_EQ(::gethostname(host.data(), host.size() - 1), 0);
+  const std::string numbered = fmt::format("{}.unfinished-{}-2-{}", place_, host.data(), ::getpid());
+  for (const std::string& folder : {other, unnamed, numbered}) fs::create_directory(folder);
   {
     const NewFolder folder(place_);
     EXPECT_THAT(folder.path(), HasSubstr(fmt::format("-{}-", host.data())));
   }
   EXPECT_TRUE(fs::exists(other));
   EXPECT_TRUE(fs::exists(unnamed));
+  EXPECT_TRUE(fs::exists(numbered)) << "of a host whose name begins as this one's";
 }
 
 TEST_F(NewFolderTest, RemovesWhatAKilledWriterLeftAndNothingOfALivingOne) {
