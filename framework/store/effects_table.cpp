@@ -54,7 +54,8 @@ class EffectsCursor : public sqlite3_vtab_cursor {
     const auto text = [&](const std::string& value) {
       sqlite3_result_text64(out, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     };
-    const std::int64_t number = block_.first_arm + static_cast<std::int64_t>(position_);
+    // Unsigned, as a foreign store's first arm may be the largest number; what it wraps to is no arm.
+    const auto number = static_cast<std::int64_t>(static_cast<std::uint64_t>(block_.first_arm) + position_);
     switch (column) {
       case kRound:
         return sqlite3_result_int64(out, block_.round_id);
