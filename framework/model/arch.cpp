@@ -56,9 +56,9 @@ std::vector<std::int64_t> read_eos(const std::string& dir, const ConfigFile& con
 
 void check_sizes(const ArchSpec& arch, const std::string& path) {
   const auto product = [](auto... sizes) { return (static_cast<double>(sizes) * ...); };
-  const double weights = product(arch.L, arch.D, arch.M) +
-                         product(arch.L, arch.D, arch.H + arch.kv_heads, arch.head_dim) + product(arch.D, arch.V) +
-                         product(arch.D + arch.head_dim, arch.context);
+  const double heads = product(arch.H) + product(arch.kv_heads), width = product(arch.D) + product(arch.head_dim);
+  const double weights = product(arch.L, arch.D, arch.M) + product(arch.L, arch.D, heads, arch.head_dim) +
+                         product(arch.D, arch.V) + product(width, arch.context);
   if (weights > kMostWeights) {
     throw input_error("{}: its sizes ask for {:.1e} weights, more than any model has: is the file damaged?", path,
                       weights);
