@@ -13,8 +13,8 @@
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/rank/critical_set.hpp"
+#include "framework/rank/paired_answers.hpp"
 #include "framework/rank/proportions.hpp"
-#include "framework/rank/resampling.hpp"
 #include "framework/rank/set_effects.hpp"
 
 namespace neurosweep {
@@ -28,17 +28,12 @@ const char* stage_of(std::int64_t round_no) {
   return round_no == 0 ? kValidateStage : kTestStage;
 }
 
-struct SteeredItem {
-  bool before = false;
-  bool after = false;
-  bool steered = true;
-};
-
 /// What is compared at a place.
 struct Comparison {
   std::string declared;
   std::string direction_task;
-  std::vector<SteeredItem> items;
+  std::vector<AnsweredTwice> items;
+  std::int64_t n_steered = 0;
 };
 
 /// Where items are compared: model, task or pool, stage, variant, strength.
@@ -47,10 +42,11 @@ using Place = std::tuple<std::string, std::string, std::string, std::string, dou
 /// Items of every place of an experiment, in store order.
 std::map<Place, Comparison> read_items(const Database& db, const std::string& experiment) {
   std::map<Place, Comparison> places;
-  const auto add = [&](const Place& place, const SteerArmRow& arm, const SteeredItem& item) {
-    const auto [comparison, is_new] = places.try_emplace(place, Comparison{arm.declared, arm.direction_task, {}});
-    if (comparison->second.direction_task != arm.direction_task) comparison->second.direction_task.clear();
-    comparison->second.items.push_back(item);
+  const auto add = [&](const Place& place, const SteerArmRow& arm, const AnsweredTwice& item, bool steered) {
+    Comparison& comparison = places.try_emplace(place, Comparison{arm.declared, arm.direction_task, {}}).first->second;
+    if (comparison.direction_task != arm.direction_task) comparison.direction_task.clear();
+    comparison.items.push_back(item);
+    comparison.n_steered += steered ? 1 : 0;
   };
   for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? ORDER BY round_no", {experiment})) {
     using Item = std::tuple<std::string, std::string, std::string>;  // model, task, item
@@ -70,12 +66,12 @@ std::map<Place, Comparison> read_items(const Database& db, const std::string& ex
     for (const OutcomeRow& row : outcomes) {
       if (row.arm == kBaselineArm) continue;
       const SteerArmRow& arm = arms.at({row.model, row.task, row.arm});
-      const SteeredItem item{before.at({row.model, row.task, row.item}), row.correct != 0,
-                             !left_alone.contains({row.model, row.task, arm.variant, row.item})};
+      const AnsweredTwice item{{row.task, row.item}, before.at({row.model, row.task, row.item}), row.correct != 0};
+      const bool steered = !left_alone.contains({row.model, row.task, arm.variant, row.item});
       const std::string stage = stage_of(round.round_no);
-      add({row.model, row.task, stage, arm.variant, arm.strength}, arm, item);
+      add({row.model, row.task, stage, arm.variant, arm.strength}, arm, item, steered);
       const double pooled_strength = stage == kTestStage ? kOwnStrengths : arm.strength;
-      add({row.model, kAllTasks, stage, arm.variant, pooled_strength}, arm, item);
+      add({row.model, kAllTasks, stage, arm.variant, pooled_strength}, arm, item, steered);
     }
   }
   return places;
@@ -83,37 +79,14 @@ std::map<Place, Comparison> read_items(const Database& db, const std::string& ex
 
 SteerEffectRow effect_at(const std::string& experiment, const Place& place, const Comparison& comparison,
                          std::uint64_t seed) {
-  const auto& [declared, direction_task, items] = comparison;
   SteerEffectRow row;
   row.experiment = experiment;
-  row.declared = declared;
-  row.direction_task = direction_task;
+  row.declared = comparison.declared;
+  row.direction_task = comparison.direction_task;
   std::tie(row.model, row.task, row.stage, row.variant, row.strength) = place;
-  std::int64_t right = 0, right_before = 0;
-  std::vector<double> changes;
-  for (const SteeredItem& item : items) {
-    right += item.after ? 1 : 0;
-    right_before += item.before ? 1 : 0;
-    row.n_steered += item.steered ? 1 : 0;
-    row.fixed += item.after && !item.before ? 1 : 0;
-    row.broken += item.before && !item.after ? 1 : 0;
-    changes.push_back((item.after ? 1.0 : 0.0) - (item.before ? 1.0 : 0.0));
-  }
-  row.n = static_cast<std::int64_t>(items.size());
+  row.n_steered = comparison.n_steered;
+  set_change(row, paired_change_of(comparison.items, seed));
   const auto n = static_cast<double>(row.n);
-  row.accuracy = static_cast<double>(right) / n;
-  row.baseline_accuracy = static_cast<double>(right_before) / n;
-  const Interval accuracy = wilson_interval(right, row.n, 0.95);
-  row.accuracy_low = accuracy.low;
-  row.accuracy_high = accuracy.high;
-  row.change = moments_of(changes).mean;
-  row.change_low = row.change_high = row.change;
-  if (changes.size() >= 2) {
-    const Interval interval = bootstrap_interval(changes, {.seed = seed});
-    row.change_low = interval.low;
-    row.change_high = interval.high;
-  }
-  row.mcnemar_p = mcnemar_exact_p(row.broken, row.fixed);
   const auto needed =
       mcnemar_items_needed(static_cast<double>(row.fixed) / n, static_cast<double>(row.broken) / n, kAlpha, kPower);
   if (needed > 0) row.items_needed = needed;
@@ -167,7 +140,7 @@ ValidatedStrengths::ValidatedStrengths(const Database& db, std::string experimen
     const auto& [model, task, stage, variant, strength] = place;
     if (stage != kValidateStage) continue;
     right_[{model, task, variant}][strength] =
-        std::ranges::count_if(comparison.items, [](const SteeredItem& item) { return item.after; });
+        std::ranges::count_if(comparison.items, [](const AnsweredTwice& item) { return item.after; });
   }
 }
 
