@@ -8,6 +8,7 @@
 #include "experiments/steer_vectors.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/intervene/constraints.hpp"
 #include "framework/rank/constraint_effects.hpp"
 #include "framework/rank/critical_set.hpp"
@@ -241,7 +242,7 @@ class ConstrainExperiment final : public Experiment {
     std::map<NeuronId, ActivationLimits> limits;
     for (const SetMemberRow& row : members) {
       if (row.set_name != kFloors && row.set_name != kCeilings) continue;
-      const NeuronId id{LayerIndex(row.layer), NeuronIndex(row.neuron)};
+      const NeuronId id = neuron_of(row);
       ActivationLimits& each = limits.try_emplace(id, ActivationLimits{id}).first->second;
       (row.set_name == kFloors ? each.low : each.high) = row.value;
     }

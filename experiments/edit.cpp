@@ -191,7 +191,7 @@ class EditExperiment final : public Experiment {
         const std::string arm = arm_name(source, amount);
         arms.push_back({arm, source, kEditedSet, amount});
         for (std::int64_t i = 0; i < keys_.random_sets; ++i) {
-          arms.push_back({random_arm(arm, i), source, random_set(i), amount});
+          arms.push_back({random_arm(arm, i), source, random_set_name(i), amount});
         }
       }
     }

@@ -12,6 +12,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
 #include "framework/base/hash.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/config/json.hpp"
 #include "framework/rank/matched_sets.hpp"
 #include "framework/rank/set_effects.hpp"
@@ -19,10 +20,6 @@
 #include "framework/steer/steering_file.hpp"
 
 namespace neurosweep {
-
-std::string random_set(std::int64_t n) {
-  return fmt::format("{}{:02}", kRandomSetPrefix, n);
-}
 
 namespace {
 
@@ -36,10 +33,6 @@ constexpr const char* kEveryToken = "all";
 const std::vector<std::string> kDirections = {"identify", "gradient", "learn", "template"};
 const std::vector<std::string> kSets = {"sweep", "identify", "race", "minimize"};
 
-NeuronId neuron_of(const SetMemberRow& row) {
-  return {LayerIndex(row.layer), NeuronIndex(row.neuron)};
-}
-
 std::vector<NeuronId> neurons_of(const std::vector<SetMemberRow>& members) {
   std::vector<NeuronId> ids;
   for (const SetMemberRow& row : members) ids.push_back(neuron_of(row));
@@ -49,7 +42,7 @@ std::vector<NeuronId> neurons_of(const std::vector<SetMemberRow>& members) {
 std::vector<SetMemberRow> set_of(const std::vector<SetMemberRow>& members, const std::string& set) {
   std::vector<SetMemberRow> rows;
   std::ranges::copy_if(members, std::back_inserter(rows), [&](const auto& row) { return row.set_name == set; });
-  std::ranges::sort(rows, {}, neuron_of);
+  std::ranges::sort(rows, {}, neuron_of<SetMemberRow>);
   return rows;
 }
 
@@ -317,7 +310,7 @@ std::vector<SetMemberRow> EditSource::plan(const Catalog& catalog, const Databas
   const auto random = random_neurons(neurons_of(edited), M, static_cast<std::uint64_t>(seed));
   std::vector<SetMemberRow> members = edited;
   for (std::size_t i = 0; i < random.size(); ++i) {
-    std::ranges::copy(moved_to(edited, random_set(static_cast<std::int64_t>(i)), random[i]),
+    std::ranges::copy(moved_to(edited, random_set_name(static_cast<std::int64_t>(i)), random[i]),
                       std::back_inserter(members));
   }
   for (std::size_t i = 0, n = members.size(); op_ == kRankOne && i < n; ++i) {

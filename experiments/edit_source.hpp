@@ -12,8 +12,6 @@ namespace neurosweep {
 
 /// Name of the set of the neurons that an edit changes.
 inline constexpr const char* kEditedSet = "edited";
-/// Name of its n-th control's set.
-std::string random_set(std::int64_t n);
 
 /// Where the edits of an experiment come from, read and checked as far as the study alone can tell.
 class EditSource {
@@ -43,7 +41,7 @@ class EditSource {
 
   /// The edits that planned members stand for.
   ///   members  of one plan()
-  ///   set      kEditedSet or a random_set()
+  ///   set      kEditedSet or a random_set_name()
   std::vector<WeightEdit> edits(const std::vector<SetMemberRow>& members, const std::string& set,
                                 std::optional<double> amount) const;
 

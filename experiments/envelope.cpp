@@ -7,6 +7,7 @@
 #include "experiments/planned_edits.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/intervene/neuron_ranges.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/envelopes.hpp"
@@ -56,7 +57,7 @@ class EnvelopeExperiment final : public Experiment {
   UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const override {
     std::vector<NeuronId> neurons;
     for (const SetMemberRow& row : plan.members) {
-      if (row.model == unit.model) neurons.push_back({LayerIndex(row.layer), NeuronIndex(row.neuron)});
+      if (row.model == unit.model) neurons.push_back(neuron_of(row));
     }
     const Catalog& catalog = bench.catalog();
     const TaskEntry& task = catalog.task(unit.task);

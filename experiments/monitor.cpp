@@ -8,6 +8,7 @@
 #include "experiments/planned_edits.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/intervene/monitor_reader.hpp"
 #include "framework/measure/reference_text.hpp"
 #include "framework/rank/critical_set.hpp"
@@ -64,7 +65,7 @@ class MonitorExperiment final : public Experiment {
     const bool reads = plan.round_no == keys_.reading_round();
     std::vector<NeuronId> neurons;
     for (const SetMemberRow& row : plan.members) {
-      if (row.model == unit.model) neurons.push_back({LayerIndex(row.layer), NeuronIndex(row.neuron)});
+      if (row.model == unit.model) neurons.push_back(neuron_of(row));
     }
     const Decoder& decoder = bench.decoder(unit.model);
     std::optional<MonitorReader> reader;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "framework/base/error.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/rank/anova_fold.hpp"
 
 namespace neurosweep {
@@ -69,9 +70,8 @@ std::vector<NeuronId> choose_monitored(const MonitorSpec& keys, const Database& 
 std::vector<NeuronId> stored_monitored(const MonitorSpec& keys, const Database& db, const std::string& model) {
   std::vector<NeuronId> neurons;
   db.for_each<SetMemberRow>(fmt::format("WHERE model = ? AND {} ORDER BY layer, neuron", kRoundOf),
-                            {model, keys.name, keys.reading_round()}, [&](SetMemberRow&& row) {
-                              neurons.push_back({LayerIndex(row.layer), NeuronIndex(row.neuron)});
-                            });
+                            {model, keys.name, keys.reading_round()},
+                            [&](SetMemberRow&& row) { neurons.push_back(neuron_of(row)); });
   return neurons;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "experiments/experiment.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/measure/suffix_sweep.hpp"
 
 namespace neurosweep {
@@ -11,10 +12,7 @@ namespace neurosweep {
 /// The intervention of a planned row: an ArmRow or a SetMemberRow.
 template <class Row>
 SweepArm edit_of(const Row& row) {
-  return {{LayerIndex(row.layer), NeuronIndex(row.neuron)},
-          intervention_kind(row.op),
-          static_cast<float>(row.value),
-          span_of(row.span)};
+  return {neuron_of(row), intervention_kind(row.op), static_cast<float>(row.value), span_of(row.span)};
 }
 
 /// The arms of a unit, in the plan's order.

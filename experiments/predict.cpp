@@ -7,6 +7,7 @@
 #include "experiments/predict_reduce.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/measure/prompt_activations.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/steer/failure_predictor.hpp"
@@ -68,7 +69,7 @@ class PredictExperiment final : public Experiment {
     const Decoder& decoder = bench.decoder(unit.model);
     std::vector<NeuronId> neurons;
     for (const SetMemberRow& row : plan.members) {
-      if (row.model == unit.model) neurons.push_back({LayerIndex(row.layer), NeuronIndex(row.neuron)});
+      if (row.model == unit.model) neurons.push_back(neuron_of(row));
     }
     UnitRows rows;
     if (plan.round_no == 0) add_attempts(rows, bench, unit);
@@ -142,9 +143,7 @@ class PredictExperiment final : public Experiment {
     db.for_each<SetMemberRow>(
         "WHERE set_name = ? AND model = ? AND round_id = (SELECT round_id FROM round WHERE experiment = ? AND round_no "
         "= 1) ORDER BY layer, neuron",
-        {std::string(kFeatureSet), model, keys_.name}, [&](SetMemberRow&& row) {
-          neurons.push_back({LayerIndex(row.layer), NeuronIndex(row.neuron)});
-        });
+        {std::string(kFeatureSet), model, keys_.name}, [&](SetMemberRow&& row) { neurons.push_back(neuron_of(row)); });
     return neurons;
   }
 

@@ -7,6 +7,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/rank/counter_rng.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/matched_sets.hpp"
@@ -180,7 +181,7 @@ SteeringVector steering_vector(const std::vector<SetMemberRow>& members) {
   SteeringPattern pattern;
   for (const SetMemberRow& row : members) {
     pattern.form = row.op == form_name(SteeringForm::pull) ? SteeringForm::pull : SteeringForm::push;
-    pattern.neurons.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)}, row.value});
+    pattern.neurons.push_back({neuron_of(row), row.value});
   }
   return steering_vector(pattern);
 }

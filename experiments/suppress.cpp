@@ -72,7 +72,7 @@ class SuppressExperiment final : public Experiment {
     add(kCriticalSet, critical);
     const auto seed = content_seed(catalog.study(), fmt::format("{}|{}", keys_.name, model));
     const auto random = make_matched_sets(critical, arch.M, keys_.random_sets, static_cast<std::uint64_t>(seed));
-    for (std::size_t i = 0; i < random.size(); ++i) add(fmt::format("{}{:02}", kRandomSetPrefix, i), random[i]);
+    for (std::size_t i = 0; i < random.size(); ++i) add(random_set_name(static_cast<std::int64_t>(i)), random[i]);
   }
 
   SuppressSpec keys_;

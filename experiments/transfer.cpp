@@ -5,6 +5,7 @@
 #include "experiments/transfer_measure.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/trace_reader.hpp"
 #include "framework/rank/transfer.hpp"
@@ -23,7 +24,7 @@ std::vector<DonorSet> planned_sets(const Plan& plan) {
                                                                     : DonorForm::pull;
       sets.push_back({row.set_name, row.task, form, {}});
     }
-    sets.back().neurons.push_back({{LayerIndex(row.layer), NeuronIndex(row.neuron)}, 0, row.value});
+    sets.back().neurons.push_back({neuron_of(row), 0, row.value});
   }
   return sets;
 }

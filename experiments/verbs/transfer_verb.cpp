@@ -13,6 +13,7 @@
 #include "experiments/verbs/model_options.hpp"
 #include "experiments/verbs/transfer_text.hpp"
 #include "framework/base/file.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/model/weights.hpp"
 #include "framework/steer/steering_file.hpp"
 
@@ -220,12 +221,12 @@ SteeringFile receiver_file(const SteeringFile& donor, const ModelFolder& receive
   file.experiment = product;
   file.code_version = std::string(kCodeVersion);
   file.pattern.neurons.clear();
-  const auto id_of = [](const auto& row) { return NeuronId{LayerIndex(row.layer), NeuronIndex(row.neuron)}; };
   for (const DirectionRow& row : made.directions) {
     file.pattern.source = row.source;
-    file.pattern.neurons.push_back({id_of(row), row.value, 0});
+    file.pattern.neurons.push_back({neuron_of(row), row.value, 0});
   }
-  for (const SuccessTemplateRow& row : made.templates) file.pattern.neurons.push_back({id_of(row), row.mean, row.sd});
+  for (const SuccessTemplateRow& row : made.templates)
+    file.pattern.neurons.push_back({neuron_of(row), row.mean, row.sd});
   if (file.pattern.neurons.empty()) {
     throw input_error("{}: no neuron of it maps to '{}': they never change over the texts: give other texts", product,
                       receiver.name);

@@ -79,7 +79,7 @@ EditEffectRow effect_of(const ArmAnswers& answers, const std::vector<AnsweredTwi
 }  // namespace
 
 std::string random_arm(const std::string& arm, std::int64_t n) {
-  return fmt::format("{} {}{:02}", arm, kRandomSetPrefix, n);
+  return fmt::format("{} {}", arm, random_set_name(n));
 }
 
 void reduce_edits(Database& db, const std::string& experiment, const EditDesign& design) {

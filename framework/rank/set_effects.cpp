@@ -8,6 +8,10 @@
 
 namespace neurosweep {
 
+std::string random_set_name(std::int64_t n) {
+  return fmt::format("{}{:02}", kRandomSetPrefix, n);
+}
+
 SetEffect set_effect_of(std::span<const PairedAnswer> items, std::uint64_t seed) {
   if (items.empty()) throw input_error("a set effect needs at least 1 item, found 0");
   SetEffect effect;

@@ -13,7 +13,9 @@ namespace neurosweep {
 
 inline constexpr const char* kBaselineArm = "baseline";
 inline constexpr const char* kCriticalSet = "critical";
-inline constexpr const char* kRandomSetPrefix = "random-";  ///< random-00, random-01, ...
+inline constexpr const char* kRandomSetPrefix = "random-";
+/// Name of the n-th random control set: random-00, random-01, ...
+std::string random_set_name(std::int64_t n);
 
 /// One item answered untouched and with a set suppressed.
 struct PairedAnswer {

@@ -7,6 +7,7 @@
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/rank/assignment.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/matched_sets.hpp"
@@ -30,10 +31,6 @@ struct MappedNeuron {
 };
 
 using MappedSet = std::vector<MappedNeuron>;
-
-NeuronId id_of(const auto& row) {
-  return {LayerIndex(row.layer), NeuronIndex(row.neuron)};
-}
 
 /// Makes the sets of one map.
 class SetMapper {
@@ -189,12 +186,12 @@ DonorSet donor_set(const Database& db, const TransferSpec& spec, const CriticalS
   std::map<NeuronId, DonorNeuron> values;
   db.for_each<DirectionRow>(kOfTask, key, [&](DirectionRow&& row) {
     donor.form = DonorForm::push;
-    values[id_of(row)] = {id_of(row), 0, row.value, 0, 0};
+    values[neuron_of(row)] = {neuron_of(row), 0, row.value, 0, 0};
   });
   if (values.empty()) {
     db.for_each<SuccessTemplateRow>(kOfTask, key, [&](SuccessTemplateRow&& row) {
       donor.form = DonorForm::pull;
-      values[id_of(row)] = {id_of(row), 0, row.mean, row.sd, row.n};
+      values[neuron_of(row)] = {neuron_of(row), 0, row.mean, row.sd, row.n};
     });
   }
   for (const CriticalNeuron& neuron : set.neurons) {

@@ -6,6 +6,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/base/file.hpp"
+#include "framework/base/neuron_of.hpp"
 #include "framework/config/json.hpp"
 #include "framework/intervene/monitor_signals.hpp"
 #include "framework/rank/critical_set.hpp"
@@ -63,9 +64,7 @@ void read_weights(const Database& db, MonitorFile& file) {
   db.for_each<MonitorWeightRow>(
       "WHERE experiment = ? AND model = ? AND tokens = ? AND signal = ? ORDER BY layer, neuron",
       {file.experiment, file.model, file.probes.front().tokens, std::string(kNeuronSignals[0])},
-      [&](MonitorWeightRow&& row) {
-        file.neurons.push_back({LayerIndex(row.layer), NeuronIndex(row.neuron)});
-      });
+      [&](MonitorWeightRow&& row) { file.neurons.push_back(neuron_of(row)); });
   std::map<std::tuple<std::string, std::int64_t, std::int64_t>, std::size_t> places;
   for (const auto name : kOutputSignals) places.emplace(std::tuple(std::string(name), -1, -1), places.size());
   for (const auto name : kNeuronSignals) {
