@@ -10,6 +10,7 @@
 #include "framework/model/score.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/for_each_family.hpp"
+#include "tests/support/neuron.hpp"
 #include "tests/support/reference_ops.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -18,11 +19,8 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::kSlowTwin;
+using testing::neuron;
 using testing::random_tokens;
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {LayerIndex(layer), NeuronIndex(index)};
-}
 
 Policy policy_of(std::vector<ActivationLimits> limits, double cap = std::numeric_limits<double>::infinity()) {
   Policy policy;

@@ -11,6 +11,7 @@
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
 #include "tests/support/for_each_family.hpp"
+#include "tests/support/neuron.hpp"
 #include "tests/support/tiny_model.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -20,13 +21,10 @@ namespace {
 using testing::expect_close;
 using testing::expect_same_bits;
 using testing::kSlowTwin;
+using testing::neuron;
 using testing::random_tokens;
 using testing::tensor_of;
 using testing::TinyModel;
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {static_cast<LayerIndex>(layer), static_cast<NeuronIndex>(index)};
-}
 
 bool in_span(Span span, std::int64_t t, std::int64_t prompt_length) {
   switch (span) {

@@ -11,6 +11,7 @@
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
 #include "tests/support/for_each_family.hpp"
+#include "tests/support/neuron.hpp"
 #include "tests/support/tolerances.hpp"
 
 namespace neurosweep {
@@ -18,11 +19,8 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::kSlowTwin;
+using testing::neuron;
 using testing::random_tokens;
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {LayerIndex(layer), NeuronIndex(index)};
-}
 
 std::shared_ptr<const SteeringVector> vector_of(SteeringVector neurons) {
   return std::make_shared<const SteeringVector>(std::move(neurons));

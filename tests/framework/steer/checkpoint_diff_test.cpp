@@ -6,6 +6,7 @@
 #include "tests/framework/model/safetensors_bytes.hpp"
 #include "tests/framework/steer/edited_checkpoint.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/neuron.hpp"
 
 namespace neurosweep {
 namespace {
@@ -14,10 +15,7 @@ using ::testing::ElementsAre;
 using testing::golden_dir;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {LayerIndex(layer), NeuronIndex(index)};
-}
+using testing::neuron;
 
 class DiffTest : public ::testing::Test {
  protected:

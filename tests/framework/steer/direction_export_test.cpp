@@ -12,6 +12,7 @@
 #include "tests/framework/steer/gguf_reader.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
+#include "tests/support/neuron.hpp"
 #include "tests/support/tolerances.hpp"
 
 namespace neurosweep {
@@ -23,12 +24,9 @@ using testing::expect_same_bits;
 using testing::golden_dir;
 using ::testing::HasSubstr;
 using ::testing::Key;
+using testing::neuron;
 
 constexpr const char* kLlama = "llama-gqa-llama3rope";
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {LayerIndex(layer), NeuronIndex(index)};
-}
 
 /// Directions behind layers 1 and 2, and 0 where asked for.
 ResidualDirections directions(std::vector<std::int32_t> layers) {

@@ -10,6 +10,7 @@
 #include "tests/framework/steer/edited_checkpoint.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/expect_tensor.hpp"
+#include "tests/support/neuron.hpp"
 #include "tests/support/tiny_model.hpp"
 #include "tests/support/tolerances.hpp"
 
@@ -20,14 +21,11 @@ using testing::expect_close;
 using ::testing::HasSubstr;
 using testing::kGolden;
 using testing::logits_of;
+using testing::neuron;
 using testing::random_pattern;
 using testing::write_edited;
 
 constexpr double kStrength = 0.7;
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {LayerIndex(layer), NeuronIndex(index)};
-}
 
 Decoder edited_decoder(const std::string& dir, const std::vector<WeightEdit>& edits) {
   const LayerTensors model(dir);

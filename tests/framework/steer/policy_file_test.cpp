@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/expect_error.hpp"
+#include "tests/support/neuron.hpp"
 
 namespace neurosweep {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::neuron;
 
 constexpr const char* kPolicy = R"(format = "neurosweep policy"
 version = 1
@@ -43,10 +45,6 @@ std::string with(const std::string& from, const std::string& to) {
 void expect_refused(const std::string& text, const std::string& why) {
   expect_error(ErrorKind::input, ::testing::AllOf(HasSubstr("p.toml"), HasSubstr(why)),
                [&] { parse_policy(text, "p.toml"); });
-}
-
-NeuronId neuron(std::int32_t layer, std::int32_t index) {
-  return {LayerIndex(layer), NeuronIndex(index)};
 }
 
 TEST(PolicyFileTest, ReadsEnvelopesFloorsCapAndDenials) {
