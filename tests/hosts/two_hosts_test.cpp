@@ -39,9 +39,9 @@ class TwoHosts : public testing::StudyTest {
                      testing::neurosweep_path(), "run", study, "--store", store()});
   }
 
-  /// A study of some 30 s of one processor: events take seconds to be noticed.
+  /// A study whose last experiment takes 13 s of a fast processor: events take seconds to be noticed.
   std::string long_study() const {
-    return write_study({{"items = 12\ntop", "items = 150\ntop"}, {"random_sets = 3", "random_sets = 12"}});
+    return write_study({{"items = 12\ntop", "items = 300\ntop"}, {"random_sets = 3", "random_sets = 20"}});
   }
 
   /// Content hash of a study run by one process.
