@@ -1,5 +1,6 @@
 #include "tests/slurm/local_slurm.hpp"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -27,15 +28,15 @@ LocalSlurm::~LocalSlurm() {
 }
 
 void LocalSlurm::lose(const std::string& node) const {
-  script({"lose", dir_.path(), node});
+  must_do({"lose", dir_.path(), node});
 }
 
 void LocalSlurm::bring_back(const std::string& node) const {
-  script({"node", dir_.path(), node});
+  must_do({"node", dir_.path(), node});
 }
 
 void LocalSlurm::restart_daemons() const {
-  script({"restart", dir_.path()});
+  must_do({"restart", dir_.path()});
 }
 
 void LocalSlurm::wait_for_time_check_within(std::chrono::seconds time) const {
@@ -53,6 +54,11 @@ std::string LocalSlurm::job_field(const std::string& job, const std::string& fie
 
 std::string LocalSlurm::log() const {
   return run_program({"tail", "-n", "30", dir_.file("log/slurmctld.log")}).out;
+}
+
+void LocalSlurm::must_do(std::vector<std::string> words) const {
+  const ProgramResult result = script(std::move(words));
+  EXPECT_EQ(result.status, 0) << result.err;
 }
 
 ProgramResult LocalSlurm::script(std::vector<std::string> words) const {

@@ -37,6 +37,7 @@ class LocalSlurm {
   std::string log() const;
 
  private:
+  void must_do(std::vector<std::string> words) const;  ///< fails the test where the script fails
   ProgramResult script(std::vector<std::string> words) const;
 
   TempDir dir_;

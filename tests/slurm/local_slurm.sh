@@ -163,7 +163,17 @@ lose() {
   scontrol update nodename="$1" state=down reason=lost
 }
 
+# The controller writes its state some seconds after a change; a job that started since then is unknown after a kill.
+state_is_written() {
+  local mark=written-$RANDOM job
+  for job in $(squeue --noheader --states=running --format=%A); do
+    scontrol update jobid="$job" comment="$mark"
+  done
+  wait_for "the controller did not write its state" grep -qF "$mark" "$dir/state/job_state"
+}
+
 restart() {
+  state_is_written
   kill -KILL "$(cat "$dir/pid/slurmctld")" "$(cat "$dir/pid/slurmd.n1")"
   sleep 1
   start_controller

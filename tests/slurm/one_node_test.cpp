@@ -70,7 +70,10 @@ TEST_F(OneNodeSlurm, RestartOfTheControllerAndOfTheNodesDaemonLeavesTheJobAlone)
   const Jobs jobs = submit({"--tasks-per-node", "2"});
   wait_for_work(jobs);
 
+  signal_ranks(jobs, "STOP");  // so that the job is at work until the daemons are back
   slurm().restart_daemons();
+  EXPECT_EQ(slurm().job_field(jobs.sweep, "JobState"), "RUNNING");
+  signal_ranks(jobs, "CONT");
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "0");
@@ -81,7 +84,7 @@ TEST_F(OneNodeSlurm, SliceThatFailsLeavesItsWorkToTheNext) {
   const Jobs jobs = submit({"--tasks-per-node", "2", "--array", "3"});
   wait_for_work(jobs);
 
-  testing::run_program({"pkill", "-KILL", "-f", "^" + testing::neurosweep_path() + " run .*" + jobs.store});
+  signal_ranks(jobs, "KILL");
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep + "_1", "JobState"), "FAILED");

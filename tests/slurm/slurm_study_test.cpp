@@ -103,6 +103,12 @@ void SlurmStudyTest::wait_for_work(const Jobs& jobs) const {
   });
 }
 
+void SlurmStudyTest::signal_ranks(const Jobs& jobs, const std::string& signal) const {
+  const ProgramResult sent =
+      run_program({"pkill", "-" + signal, "-f", "^" + neurosweep_path() + " run .*" + jobs.store});
+  EXPECT_EQ(sent.status, 0) << "no rank of job " << jobs.sweep << " to send " << signal;
+}
+
 void SlurmStudyTest::wait_for_state(const std::string& job, const std::string& states) const {
   const std::regex wanted(states);
   wait_until("state " + states + " of job " + job, 120,
