@@ -70,10 +70,10 @@ TEST_F(OneNodeSlurm, RestartOfTheControllerAndOfTheNodesDaemonLeavesTheJobAlone)
   const Jobs jobs = submit({"--tasks-per-node", "2"});
   wait_for_work(jobs);
 
-  signal_ranks(jobs, "STOP");  // so that the job is at work until the daemons are back
+  signal_ranks(jobs, {"-STOP"});  // so that the job is at work until the daemons are back
   slurm().restart_daemons();
   EXPECT_EQ(slurm().job_field(jobs.sweep, "JobState"), "RUNNING");
-  signal_ranks(jobs, "CONT");
+  signal_ranks(jobs, {"-CONT"});
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "0");
@@ -84,7 +84,7 @@ TEST_F(OneNodeSlurm, SliceThatFailsLeavesItsWorkToTheNext) {
   const Jobs jobs = submit({"--tasks-per-node", "2", "--array", "3"});
   wait_for_work(jobs);
 
-  signal_ranks(jobs, "KILL");
+  signal_ranks(jobs, {"-KILL"});
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep + "_1", "JobState"), "FAILED");
@@ -95,7 +95,7 @@ TEST_F(OneNodeSlurm, KilledRankIsRequeued) {
   const Jobs jobs = submit({"--tasks-per-node", "2"});
   wait_for_work(jobs);
 
-  testing::run_program({"pkill", "-KILL", "--newest", "-f", "^" + testing::neurosweep_path() + " run .*" + jobs.store});
+  signal_ranks(jobs, {"-KILL", "--newest"});
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");

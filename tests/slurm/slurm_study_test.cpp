@@ -1,5 +1,7 @@
 #include "tests/slurm/slurm_study_test.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <regex>
 #include <thread>
@@ -103,10 +105,10 @@ void SlurmStudyTest::wait_for_work(const Jobs& jobs) const {
   });
 }
 
-void SlurmStudyTest::signal_ranks(const Jobs& jobs, const std::string& signal) const {
-  const ProgramResult sent =
-      run_program({"pkill", "-" + signal, "-f", "^" + neurosweep_path() + " run .*" + jobs.store});
-  EXPECT_EQ(sent.status, 0) << "no rank of job " << jobs.sweep << " to send " << signal;
+void SlurmStudyTest::signal_ranks(const Jobs& jobs, std::vector<std::string> pkill_options) const {
+  pkill_options.insert(pkill_options.begin(), "pkill");
+  pkill_options.insert(pkill_options.end(), {"-f", fmt::format("^{} run .*{}", neurosweep_path(), jobs.store)});
+  EXPECT_EQ(run_program(pkill_options).status, 0) << "no rank of job " << jobs.sweep << " is at work";
 }
 
 void SlurmStudyTest::wait_for_state(const std::string& job, const std::string& states) const {

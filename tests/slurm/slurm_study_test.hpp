@@ -32,8 +32,8 @@ class SlurmStudyTest : public StudyTest {
   Jobs submit(const std::vector<std::string>& options) const;
   /// Waits until the sweep experiment has done units and is at work.
   void wait_for_work(const Jobs& jobs) const;
-  /// Sends a signal to every rank of the sweep that runs.
-  void signal_ranks(const Jobs& jobs, const std::string& signal) const;
+  /// Has pkill send a signal to the sweep's ranks, to all unless its options choose.
+  void signal_ranks(const Jobs& jobs, std::vector<std::string> pkill_options) const;
   /// Waits until a job is in one of the states, separated by '|'.
   void wait_for_state(const std::string& job, const std::string& states) const;
   /// Waits until the reduce job has ended; then the store must be complete, sound, reported and as undisturbed.
