@@ -38,9 +38,9 @@ struct TransferSpec {
   std::string receiver;
   std::vector<std::string> sources;
   std::vector<std::string> tasks;
-  std::vector<std::string> maps;             ///< with the shuffled ones
-  std::int64_t top = 50;                     ///< neurons of each set that are mapped
-  std::optional<std::uint64_t> random_seed;  ///< none: no control sets of random donor neurons
+  std::vector<std::string> maps;                  ///< with the shuffled ones
+  std::int64_t top = 50;                          ///< neurons of each set that are mapped
+  std::optional<std::uint64_t> random_seed = {};  ///< none: no control sets of random donor neurons
 };
 
 /// A transfer as it was measured: all that its derived rows are made of.

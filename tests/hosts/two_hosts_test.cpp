@@ -1,5 +1,6 @@
 // Studies whose ranks sit on two hosts with nothing but a network between them; see two_hosts.sh.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -72,8 +73,8 @@ class TwoHosts : public testing::StudyTest {
  private:
   /// As slurm/sweep.sbatch decides it.
   static bool may_be_started_again(int status) {
-    const std::vector<int> in_vain = {exit_status::kComplete, exit_status::kInput, exit_status::kFailedUnits,
-                                      exit_status::kIo,       exit_status::kStore, exit_status::kInternal};
+    constexpr std::array in_vain = {exit_status::kComplete, exit_status::kInput, exit_status::kFailedUnits,
+                                    exit_status::kIo,       exit_status::kStore, exit_status::kInternal};
     return std::find(in_vain.begin(), in_vain.end(), status) == in_vain.end();
   }
 
