@@ -25,7 +25,7 @@ struct ValidationEffectRow {
   double difference = 0;       ///< accuracy minus random_accuracy
   std::optional<double> ci_low;
   std::optional<double> ci_high;
-  double p = 1;       ///< two-sided sign-flip test over items
+  double p = 1;       ///< as SetContrastRow::p
   double holm_p = 1;  ///< over all sets and tasks of the model
   std::int64_t hurts = 0;
 

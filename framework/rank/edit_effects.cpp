@@ -1,6 +1,8 @@
 #include "framework/rank/edit_effects.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "framework/base/error.hpp"
@@ -13,25 +15,18 @@ namespace neurosweep {
 
 namespace {
 
-/// Items of a task answered under an edit and under all of its controls.
-std::vector<ContrastItem> contrast_items(const ArmAnswers& answers, const std::vector<AnsweredTwice>& items,
-                                         const std::string& arm, std::int64_t random_sets) {
-  std::vector<ContrastItem> contrasts;
-  for (const AnsweredTwice& item : items) {
-    std::int64_t answered = 0, correct = 0;
-    for (std::int64_t i = 0; i < random_sets; ++i) {
-      const auto control = answers.find(random_arm(arm, i));
-      if (control == answers.end()) continue;
-      const auto found = control->second.find(item.item);
-      if (found == control->second.end()) continue;
-      ++answered;
-      correct += found->second ? 1 : 0;
-    }
-    if (answered == random_sets) {
-      contrasts.push_back({item.after ? 1.0 : 0.0, static_cast<double>(correct) / static_cast<double>(answered)});
-    }
+/// Items answered under an edit and under all of its controls.
+std::vector<ContrastItem> contrast_with_controls(const ArmAnswers& answers, const std::vector<AnsweredTwice>& items,
+                                                 const std::string& arm, std::int64_t n_controls) {
+  std::map<ItemKey, bool> edited;
+  for (const AnsweredTwice& item : items) edited[item.item] = item.after;
+  std::vector<const std::map<ItemKey, bool>*> controls;
+  for (std::int64_t i = 0; i < n_controls; ++i) {
+    const auto control = answers.find(random_arm(arm, i));
+    if (control == answers.end()) return {};
+    controls.push_back(&control->second);
   }
-  return contrasts;
+  return contrast_items(edited, controls, std::identity());
 }
 
 void set_contrast(EditEffectRow& row, const SetContrast& contrast, std::int64_t random_sets) {
@@ -71,7 +66,7 @@ EditEffectRow effect_of(const ArmAnswers& answers, const std::vector<AnsweredTwi
   row.guard = std::ranges::find(design.guards, items.front().item.first) != design.guards.end() ? 1 : 0;
   if (row.guard != 0) row.passed = keeps_within(change, design.max_drop) ? 1 : 0;
   if (design.random_sets == 0) return row;
-  const auto contrasts = contrast_items(answers, items, arm, design.random_sets);
+  const auto contrasts = contrast_with_controls(answers, items, arm, design.random_sets);
   if (!contrasts.empty()) set_contrast(row, set_contrast_of(contrasts, seed), design.random_sets);
   return row;
 }

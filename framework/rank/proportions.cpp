@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include <boost/math/distributions/beta.hpp>
 #include <boost/math/distributions/binomial.hpp>
@@ -59,6 +61,23 @@ double binomial_p(std::int64_t k, std::int64_t n, double p, Tail tail) {
   if (tail == Tail::less) return cdf(distribution, static_cast<double>(k));
   if (tail == Tail::greater) return k == 0 ? 1 : cdf(complement(distribution, static_cast<double>(k - 1)));
   return two_sided_binomial(distribution, k, n);
+}
+
+double poisson_binomial_p(std::int64_t k, std::span<const double> rates) {
+  require_count(k, static_cast<std::int64_t>(rates.size()), 0);
+  std::vector<double> likelihood = {1};  // of each number of successes so far
+  for (const double rate : rates) {
+    if (!(rate >= 0 && rate <= 1)) throw input_error("success rate {} is outside [0, 1]", rate);
+    likelihood.push_back(0);
+    for (std::size_t s = likelihood.size() - 1; s > 0; --s) {
+      likelihood[s] = likelihood[s] * (1 - rate) + likelihood[s - 1] * rate;
+    }
+    likelihood[0] *= 1 - rate;
+  }
+  const auto at_k = likelihood.begin() + k;
+  const double at_most = std::accumulate(likelihood.begin(), at_k + 1, 0.0);
+  const double at_least = std::accumulate(at_k, likelihood.end(), 0.0);
+  return std::min(1.0, 2 * std::min(at_most, at_least));
 }
 
 Interval wilson_interval(std::int64_t k, std::int64_t n, double level) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "framework/rank/stats.hpp"
 
@@ -16,6 +17,13 @@ double mcnemar_exact_p(std::int64_t only_first, std::int64_t only_second);
 /// Exact binomial test of k successes in n against rate p; two-sided sums every outcome no likelier than k.
 ///   throws   Error{input} unless 0 <= k <= n and 0 <= p <= 1
 double binomial_p(std::int64_t k, std::int64_t n, double p, Tail tail);
+
+/// Exact test of k successes in independent trials of known rates; two-sided doubles the smaller tail.
+///   rates    [n] probability of success of each trial
+///   returns  min(1, 2 min(P[S <= k], P[S >= k])) for the Poisson-binomial S
+///   throws   Error{input} unless 0 <= k <= n and every rate is inside [0, 1]
+///   source   Hong 2013, "On computing the distribution function for the Poisson binomial distribution", sec. 2.5
+double poisson_binomial_p(std::int64_t k, std::span<const double> rates);
 
 /// Wilson's score interval of a proportion; the report's interval for accuracies.
 ///   throws   Error{input} unless 0 <= k <= n, n >= 1, 0 < level < 1

@@ -49,24 +49,6 @@ std::vector<PairedAnswer> pair_with_baseline(const Answers& baseline, const Answ
   return items;
 }
 
-/// Items answered under the critical set and under every random set.
-std::vector<ContrastItem> contrast_items(const Answers& critical, const std::vector<const Answers*>& random_sets) {
-  std::vector<ContrastItem> items;
-  for (const auto& [key, answer] : critical) {
-    std::size_t answered = 0;
-    double correct = 0;
-    for (const Answers* random_set : random_sets) {
-      const auto found = random_set->find(key);
-      if (found == random_set->end()) continue;
-      ++answered;
-      correct += found->second.correct ? 1 : 0;
-    }
-    if (answered != random_sets.size()) continue;
-    items.push_back({answer.correct ? 1.0 : 0.0, correct / static_cast<double>(answered)});
-  }
-  return items;
-}
-
 class SetReducer {
  public:
   SetReducer(Database& db, const std::string& experiment)
@@ -142,7 +124,8 @@ class SetReducer {
     }
     if (critical == arms.end()) return note(model, task, "has no answers under the critical set");
     if (random_sets.empty()) return note(model, task, "has no answers under random sets: nothing to compare with");
-    const std::vector<ContrastItem> items = contrast_items(critical->second, random_sets);
+    const std::vector<ContrastItem> items =
+        contrast_items(critical->second, random_sets, [](const Answer& answer) { return answer.correct; });
     if (items.empty()) return note(model, task, "has no item answered under the critical and every random set");
     const SetContrast contrast = set_contrast_of(items, seed_of(model, task, "contrast"));
     contrasts_.push_back({experiment_, model, task, contrast.n, contrast.critical_accuracy, contrast.random_accuracy,

@@ -1,7 +1,6 @@
 #include "framework/rank/resampling.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -12,48 +11,6 @@
 
 namespace neurosweep {
 namespace {
-
-/// Whether a flipped sum departs from 0 at least as far as the observed one, up to rounding.
-struct AsExtreme {
-  double observed;
-  double slack;
-  Tail tail;
-
-  bool operator()(double sum) const {
-    if (tail == Tail::less) return sum <= observed + slack;
-    if (tail == Tail::greater) return sum >= observed - slack;
-    return std::abs(sum) >= std::abs(observed) - slack;
-  }
-};
-
-double exact_flip_p(std::span<const double> x, double observed, const AsExtreme& as_extreme) {
-  const std::uint32_t flips = 1u << x.size();
-  std::vector<double> sign(x.size(), 1.0);
-  double sum = observed;
-  std::uint32_t hits = as_extreme(sum) ? 1 : 0;
-  for (std::uint32_t step = 1; step < flips; ++step) {  // Gray code: one sign changes a step
-    const int i = std::countr_zero(step);
-    sign[i] = -sign[i];
-    sum += 2 * sign[i] * x[i];
-    hits += as_extreme(sum) ? 1 : 0;
-  }
-  return static_cast<double>(hits) / flips;
-}
-
-double sampled_flip_p(std::span<const double> x, const AsExtreme& as_extreme, std::uint64_t seed, int draws) {
-  CounterRng rng(seed);
-  int hits = 0;
-  for (int draw = 0; draw < draws; ++draw) {
-    double sum = 0;
-    std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      if (i % 64 == 0) bits = rng.next();
-      sum += (bits >> (i % 64)) & 1 ? -x[i] : x[i];
-    }
-    hits += as_extreme(sum) ? 1 : 0;
-  }
-  return (1.0 + hits) / (1.0 + draws);
-}
 
 double upper_normal(double z) {
   return cdf(complement(boost::math::normal(), z));
@@ -125,18 +82,6 @@ double bias_correction(const std::vector<double>& means, double mean) {
 }
 
 }  // namespace
-
-double sign_flip_p(std::span<const double> x, Tail tail, std::uint64_t seed, int draws) {
-  if (x.empty()) return 1;
-  double observed = 0, size = 0;
-  for (const double value : x) {
-    observed += value;
-    size += std::abs(value);
-  }
-  const AsExtreme as_extreme{observed, 1e-12 * size, tail};
-  if (x.size() <= static_cast<std::size_t>(kExactFlips)) return exact_flip_p(x, observed, as_extreme);
-  return sampled_flip_p(x, as_extreme, seed, draws);
-}
 
 SignedRankTest wilcoxon_signed_rank(std::span<const double> x, Tail tail) {
   std::vector<double> nonzero, sizes;

@@ -7,16 +7,6 @@
 
 namespace neurosweep {
 
-/// Numbers of values up to which sign-flip tests enumerate all 2^n flips.
-inline constexpr int kExactFlips = 16;
-
-/// Sign-flip permutation test of "the differences are symmetric around 0", on their sum.
-///   x        [n] differences, one an independent unit (an item, a prompt)
-///   draws    Monte Carlo flips when n > kExactFlips; p is then (1 + hits) / (1 + draws), never 0
-///   returns  p; exact over all 2^n flips when n <= kExactFlips; 1 when x is empty
-///   source   Fisher 1935, "The design of experiments", sec. 21; Phipson, Smyth 2010 for the +1
-double sign_flip_p(std::span<const double> x, Tail tail, std::uint64_t seed, int draws = 9999);
-
 /// Wilcoxon's signed-rank test of "the differences are symmetric around 0"; zeros are dropped, ties share mid-ranks.
 ///   returns  statistic = sum of the ranks of the positive differences; p exact (conditional on ties) for up to 50
 ///            non-zero differences, else normal with tie and continuity corrections; p = 1 when all are 0

@@ -37,15 +37,20 @@ SetEffect set_effect_of(std::span<const PairedAnswer> items, std::uint64_t seed)
 SetContrast set_contrast_of(std::span<const ContrastItem> items, std::uint64_t seed) {
   if (items.empty()) throw input_error("a set contrast needs at least 1 item, found 0");
   Moments critical, random;
-  std::vector<double> differences;
+  std::vector<double> differences, rates;
+  std::int64_t correct = 0;
   for (const ContrastItem& item : items) {
-    critical.add(item.critical);
-    random.add(item.random_mean);
-    differences.push_back(item.critical - item.random_mean);
+    const auto own = static_cast<double>(item.critical), others = static_cast<double>(item.random_correct);
+    const auto n_random = static_cast<double>(item.n_random);
+    critical.add(own);
+    random.add(others / n_random);
+    differences.push_back(own - others / n_random);
+    rates.push_back((own + others) / (n_random + 1));
+    correct += item.critical ? 1 : 0;
   }
   SetContrast contrast{critical.n,   critical.mean,
                        random.mean,  moments_of(differences).mean,
-                       std::nullopt, sign_flip_p(differences, Tail::two_sided, seed)};
+                       std::nullopt, poisson_binomial_p(correct, rates)};
   if (differences.size() >= 2) contrast.interval = bootstrap_interval(differences, {.seed = seed});
   return contrast;
 }

@@ -39,11 +39,31 @@ struct SetEffect {
 ///   throws   Error{input} when there is no item
 SetEffect set_effect_of(std::span<const PairedAnswer> items, std::uint64_t seed);
 
-/// One item answered with the critical set and with each matched random set suppressed.
+/// One item answered under the critical set (or an edit) and under each of its random controls.
 struct ContrastItem {
-  double critical = 0;     ///< 1 correct, 0 not
-  double random_mean = 0;  ///< share of random sets under which it was correct
+  bool critical = false;            ///< correct
+  std::int64_t random_correct = 0;  ///< controls under which it was correct
+  std::int64_t n_random = 0;        ///< controls, one or more
 };
+
+/// The items that were answered under the critical set and under every control.
+///   correct  of an answer
+template <class Answers, class Correct>
+std::vector<ContrastItem> contrast_items(const Answers& critical, const std::vector<const Answers*>& random_sets,
+                                         const Correct& correct) {
+  std::vector<ContrastItem> items;
+  for (const auto& [key, answer] : critical) {
+    ContrastItem item{correct(answer), 0, 0};
+    for (const Answers* random_set : random_sets) {
+      const auto found = random_set->find(key);
+      if (found == random_set->end()) break;
+      ++item.n_random;
+      item.random_correct += correct(found->second) ? 1 : 0;
+    }
+    if (item.n_random == static_cast<std::int64_t>(random_sets.size())) items.push_back(item);
+  }
+  return items;
+}
 
 /// The critical set against matched random sets; the item is the unit.
 struct SetContrast {
@@ -52,9 +72,12 @@ struct SetContrast {
   double random_accuracy = 0;
   double difference = 0;             ///< critical minus random
   std::optional<Interval> interval;  ///< 95 % BCa bootstrap over items; none with fewer than 2
-  double p = 1;                      ///< two-sided sign-flip permutation test over items
+  double p = 1;                      ///< two-sided, see below
 };
 
+/// Accuracies and difference, with an exact permutation test: were the critical set one of the drawn sets, then each
+/// item would give it the answer of one of its n_random + 1 sets by lot. With one random set it is McNemar's test.
+///   seed     of the bootstrap
 ///   throws   Error{input} when there is no item
 SetContrast set_contrast_of(std::span<const ContrastItem> items, std::uint64_t seed);
 

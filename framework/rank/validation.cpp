@@ -1,6 +1,7 @@
 #include "framework/rank/validation.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -38,16 +39,6 @@ std::map<std::string, std::int64_t> set_sizes(const Database& db, const std::str
   return sizes;
 }
 
-std::vector<ContrastItem> contrast_items(const Answers& critical, const std::vector<const Answers*>& random_sets) {
-  std::vector<ContrastItem> items;
-  for (const auto& [item, correct] : critical) {
-    double right = 0;
-    for (const Answers* random_set : random_sets) right += random_set->at(item) ? 1 : 0;
-    items.push_back({correct ? 1.0 : 0.0, right / static_cast<double>(random_sets.size())});
-  }
-  return items;
-}
-
 double accuracy_of(const Answers& answers) {
   const auto right = std::count_if(answers.begin(), answers.end(), [](const auto& each) { return each.second; });
   return static_cast<double>(right) / static_cast<double>(answers.size());
@@ -59,7 +50,7 @@ ValidationEffectRow effect_row(const Arms& arms, const std::string& set_task, st
   for (std::int64_t i = 0; arms.count(validation_arm(set_task, i)) != 0; ++i) {
     random_sets.push_back(&arms.at(validation_arm(set_task, i)));
   }
-  const SetContrast contrast = set_contrast_of(contrast_items(critical, random_sets), seed);
+  const SetContrast contrast = set_contrast_of(contrast_items(critical, random_sets, std::identity()), seed);
   ValidationEffectRow row;
   row.set_task = set_task;
   row.n = contrast.n;

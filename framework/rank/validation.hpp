@@ -14,9 +14,9 @@ std::string validation_arm(const std::string& set_task, std::int64_t random_set)
 inline constexpr double kValidationAlpha = 0.05;
 
 /// Writes validation_effect and validation_class of an experiment from its outcomes; replaces what it had.
-/// A set hurts a task when its items are answered worse than under its random sets: sign-flip test paired by item,
-/// Holm's correction over all sets and tasks of the model. It is general when it hurts every task, specific when it
-/// hurts its own only, partial when it hurts some, else none.
+/// A set hurts a task when its items are answered worse than under its random sets (SetContrast::p, after Holm's
+/// correction over all sets and tasks of the model). It is general when it hurts every task, specific when it hurts its
+/// own only, partial when it hurts some, else none.
 void reduce_validation(Database& db, const std::string& experiment);
 
 }  // namespace neurosweep

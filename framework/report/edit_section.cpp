@@ -32,8 +32,8 @@ void write_edits(std::ostream& out, const Database& db) {
     out << fmt::format(
         "Answers on the test split with edited weights, paired by item with those of the unedited model. The number "
         "behind @ is the strength of a direction, or the factor of a scale. A guard passes when its measured accuracy "
-        "falls by no more than {:g} points. p is McNemar's exact test, against random a sign-flip test over items of "
-        "the edit minus the mean of the same edits of random neurons; Holm's corrects each over all rows.\n\n",
+        "falls by no more than {:g} points. p is McNemar's exact test, against random the exact permutation "
+        "of the edit and the same edits of random neurons within items; Holm's corrects each over all rows.\n\n",
         max_drop);
     MarkdownTable table({"model", "task", "edit", "guard", "items", "unedited", "edited", "fixed", "broken",
                          "change, 95 % interval", "p", "Holm", "random neurons: difference, 95 % interval", "p",

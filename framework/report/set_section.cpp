@@ -79,9 +79,9 @@ void write_against_random(std::ostream& out, const Database& db, const std::stri
   }
   out << "The critical set against random sets with as many neurons in every layer, on the same items. Difference = "
          "accuracy under the critical set minus mean accuracy under the random sets, in points; interval by BCa "
-         "bootstrap, p by sign-flip permutation, both over items; q is p adjusted over this table. \"Beats\" counts "
-         "random sets that hurt less than the critical set: p speaks for other items, \"beats\" for other random "
-         "sets.\n\n";
+         "bootstrap over items, p by exact permutation of the sets within items; q is p adjusted over this table. "
+         "\"Beats\" counts random sets that hurt less than the critical set: p speaks for other items, \"beats\" for "
+         "other random sets.\n\n";
   MarkdownTable table({"model", "task", "items", "critical", "random", "difference", "95 % interval", "p", "q", "beats",
                        "critical set is"});
   const std::vector<double> q = adjusted(rows);

@@ -41,11 +41,9 @@ void write_validation(std::ostream& out, const Database& db) {
         db.select<ValidationEffectRow>("WHERE experiment = ? ORDER BY model, set_task, task", {experiment});
     out << fmt::format("## Validation across tasks (experiment {})\n\n", experiment);
     out << "Every task's critical set suppressed on the items of every task; `*` is the set over all tasks. A set "
-           "hurts "
-           "a task when its items are answered worse than with matched random sets suppressed: sign-flip test paired "
-           "by item, Holm's correction over all sets and tasks of a model, 5 %. It is general when it hurts every "
-           "task, "
-           "specific when it hurts its own only, partial when it hurts some.\n\n";
+           "hurts a task when its items are answered worse than with matched random sets suppressed: exact "
+           "permutation of the sets within items, Holm's correction over all sets and tasks of a model, 5 %. It is "
+           "general when it hurts every task, specific when it hurts its own only, partial when it hurts some.\n\n";
     write_classes(out, db, experiment);
     out << "Accuracy with the set suppressed minus accuracy with random sets suppressed, in points; bold: it "
            "hurts.\n\n";

@@ -10,6 +10,7 @@
 #include "framework/rank/counter_rng.hpp"
 #include "framework/rank/proportions.hpp"
 #include "framework/rank/resampling.hpp"
+#include "framework/rank/set_effects.hpp"
 #include "framework/rank/stats.hpp"
 
 namespace neurosweep {
@@ -158,33 +159,47 @@ TEST(Size, OfExactMcNemarIsNeverAboveAlpha) {
 
 /// Share of null samples that a test rejects at 0.05.
 double rejected_share(std::uint64_t seed, int repeats, std::size_t n, const std::function<double(CounterRng&)>& draw,
-                      const std::function<double(std::span<const double>, std::uint64_t)>& p_of) {
+                      const std::function<double(std::span<const double>)>& p_of) {
   CounterRng rng(seed);
   int rejected = 0;
   for (int repeat = 0; repeat < repeats; ++repeat) {
     std::vector<double> x(n);
     for (double& value : x) value = draw(rng);
-    rejected += p_of(x, static_cast<std::uint64_t>(repeat)) <= 0.05 ? 1 : 0;
+    rejected += p_of(x) <= 0.05 ? 1 : 0;
   }
   return static_cast<double>(rejected) / repeats;
 }
 
-double heavy_draw(CounterRng& rng) {
-  const double tail = std::exp(2 * normal_draw(rng));
-  return rng.uniform() < 0.5 ? -tail : tail;
+/// Share of null studies in which a critical set's contrast has p <= 0.05 in the direction of `sign`: in each, all sets
+/// are right on an item with the same rate.
+double contrast_rejected_share(std::uint64_t seed, int n_items, int n_random, double rate, int sign) {
+  CounterRng rng(seed);
+  const int repeats = 2000;
+  int rejected = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    std::vector<ContrastItem> items;
+    for (int i = 0; i < n_items; ++i) {
+      items.push_back({rng.uniform() < rate, 0, n_random});
+      for (int set = 0; set < n_random; ++set) items.back().random_correct += rng.uniform() < rate ? 1 : 0;
+    }
+    const SetContrast contrast = set_contrast_of(items, 1);
+    rejected += contrast.p <= 0.05 && contrast.difference * sign > 0 ? 1 : 0;
+  }
+  return static_cast<double>(rejected) / repeats;
 }
 
-TEST(Size, OfSignFlipsIsAlphaExactAndByMonteCarlo) {
-  const auto p_of = [](std::span<const double> x, std::uint64_t seed) {
-    return sign_flip_p(x, Tail::two_sided, seed, 999);
-  };
-
-  EXPECT_NEAR(rejected_share(14, 2000, 10, heavy_draw, p_of), 0.05, 0.0195);  // enumerated; four standard errors
-  EXPECT_NEAR(rejected_share(15, 2000, 30, heavy_draw, p_of), 0.05, 0.0195);  // drawn
+TEST(Size, OfTheContrastWithRandomSetsIsAtMostAlphaEachWay) {
+  const double four_errors = 4 * std::sqrt(0.025 * 0.975 / 2000);
+  for (const double rate : {0.6, 0.95, 0.993}) {  // rare losses are where a mean over sets is not symmetric
+    for (const int sign : {-1, 1}) {
+      EXPECT_LE(contrast_rejected_share(14, 100, 5, rate, sign), 0.025 + four_errors) << rate << ", side " << sign;
+    }
+  }
+  EXPECT_GT(contrast_rejected_share(15, 100, 3, 0.6, 1), 0.01) << "not needlessly strict";
 }
 
 TEST(Size, OfTheSignedRankTestIsAtMostAlphaWithTiesAndZeros) {
-  const auto p_of = [](std::span<const double> x, std::uint64_t) { return wilcoxon_signed_rank(x, Tail::two_sided).p; };
+  const auto p_of = [](std::span<const double> x) { return wilcoxon_signed_rank(x, Tail::two_sided).p; };
   const auto rounded = [](CounterRng& rng) { return std::round(2 * normal_draw(rng)); };
 
   EXPECT_LE(rejected_share(16, 4000, 30, rounded, p_of), 0.05 + 0.0138);

@@ -1,6 +1,7 @@
 #include "framework/rank/proportions.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -40,6 +41,30 @@ TEST(Wilson, OfElevenOfTwentyThree) {
 
   EXPECT_NEAR(interval.low, 0.29237157416646653, 1e-12);
   EXPECT_NEAR(interval.high, 0.6703726266357259, 1e-12);
+}
+
+TEST(PoissonBinomial, IsTheBinomialForEqualRates) {
+  const std::vector<double> rates(12, 0.5);
+
+  EXPECT_NEAR(poisson_binomial_p(2, rates), mcnemar_exact_p(2, 10), 1e-14);
+  EXPECT_NEAR(poisson_binomial_p(10, rates), mcnemar_exact_p(2, 10), 1e-14);
+  EXPECT_EQ(poisson_binomial_p(6, rates), 1);
+}
+
+TEST(PoissonBinomial, CertainTrialsDecideNothing) {
+  EXPECT_NEAR(poisson_binomial_p(3, std::vector<double>{1, 0.2, 0.3, 1, 0}), 2 * (0.2 * 0.7 + 0.8 * 0.3 + 0.2 * 0.3),
+              1e-14);
+  EXPECT_EQ(poisson_binomial_p(0, {}), 1);
+  EXPECT_EQ(poisson_binomial_p(2, std::vector<double>{1, 1}), 1);
+}
+
+TEST(PoissonBinomial, KeepsFarTails) {
+  EXPECT_NEAR(std::log2(poisson_binomial_p(0, std::vector<double>(900, 0.5))), -899, 1e-9);
+}
+
+TEST(PoissonBinomial, RefusesWhatIsNoProbability) {
+  EXPECT_THROW(poisson_binomial_p(3, std::vector<double>{0.5}), Error);
+  EXPECT_THROW(poisson_binomial_p(0, std::vector<double>{1.5}), Error);
 }
 
 TEST(Wilson, TouchesTheEndsForNoneAndAll) {

@@ -16,49 +16,6 @@ namespace {
 // Heights of crossed minus self-fertilised maize, fifteen pots, eighths of an inch (Darwin 1876; Fisher 1935).
 const std::vector<double> kMaize = {49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48};
 
-TEST(SignFlip, AgreesWithFishersCountOnDarwinsMaize) {
-  EXPECT_DOUBLE_EQ(sign_flip_p(kMaize, Tail::two_sided, 1), 1726.0 / 32768);
-  EXPECT_DOUBLE_EQ(sign_flip_p(kMaize, Tail::greater, 1), 863.0 / 32768);
-}
-
-TEST(SignFlip, OfValuesOnOneSideIsTheLeastPPossible) {
-  const std::vector<double> x = {-0.3, -0.1, -0.2, -0.7};
-
-  EXPECT_DOUBLE_EQ(sign_flip_p(x, Tail::less, 1), 1.0 / 16);
-  EXPECT_DOUBLE_EQ(sign_flip_p(x, Tail::two_sided, 1), 2.0 / 16);
-  EXPECT_DOUBLE_EQ(sign_flip_p(x, Tail::greater, 1), 1);
-}
-
-TEST(SignFlip, NeverRejectsANullMoreOftenThanItsLevel) {
-  const std::vector<double> sizes = {0.1, 0.1, 0.4, 0.9, 1.1, 2.0, 2.0, 3.5};
-  int rejected = 0;
-
-  for (int flips = 0; flips < 256; ++flips) {
-    std::vector<double> x = sizes;
-    for (int i = 0; i < 8; ++i) x[i] *= (flips >> i) & 1 ? -1 : 1;
-    rejected += sign_flip_p(x, Tail::two_sided, 1) <= 0.05 ? 1 : 0;
-  }
-
-  EXPECT_LE(rejected, 256 * 0.05);
-  EXPECT_GT(rejected, 0);
-}
-
-TEST(SignFlip, SampledComesNearTheExactPAndRepeats) {
-  std::vector<double> padded = kMaize;
-  padded.insert(padded.end(), {0, 0});  // zeros change no sum, but force sampling
-
-  const double p = sign_flip_p(padded, Tail::two_sided, 7);
-
-  EXPECT_NEAR(p, 1726.0 / 32768, 4 * 0.00224);  // four standard errors of 9999 draws
-  EXPECT_EQ(p, sign_flip_p(padded, Tail::two_sided, 7));
-  EXPECT_NE(p, sign_flip_p(padded, Tail::two_sided, 8));
-}
-
-TEST(SignFlip, OfNothingOrZerosIsOne) {
-  EXPECT_EQ(sign_flip_p({}, Tail::two_sided, 1), 1);
-  EXPECT_EQ(sign_flip_p(std::vector<double>(40, 0.0), Tail::two_sided, 1), 1);
-}
-
 TEST(SignedRank, AgreesWithHollanderAndWolfesDepressionData) {
   const std::vector<double> before = {1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30};
   const std::vector<double> after = {0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29};

@@ -1,12 +1,13 @@
 #include "framework/rank/set_effects.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include <gmock/gmock.h>
 
 #include "framework/base/error.hpp"
-#include "framework/rank/counter_rng.hpp"
+#include "framework/rank/proportions.hpp"
 #include "tests/framework/rank/synthetic_store.hpp"
 
 namespace neurosweep {
@@ -42,8 +43,8 @@ TEST(SetEffectOf, OneItemHasNoInterval) {
 }
 
 TEST(SetContrastOf, FindsAPlantedDifference) {
-  std::vector<ContrastItem> items(12, {0, 1});
-  items.insert(items.end(), 4, {1, 0.5});
+  std::vector<ContrastItem> items(12, {false, 2, 2});
+  items.insert(items.end(), 4, {true, 1, 2});
 
   const SetContrast contrast = set_contrast_of(items, 1);
 
@@ -54,21 +55,32 @@ TEST(SetContrastOf, FindsAPlantedDifference) {
   EXPECT_LT(contrast.interval->high, 0);
 }
 
-TEST(SetContrastOf, RejectsATrueNullAtItsLevel) {
-  CounterRng rng(21);
-  int rejected = 0;
-
-  for (std::uint64_t study = 0; study < 1000; ++study) {
-    std::vector<ContrastItem> items;
-    for (int item = 0; item < 14; ++item) {  // critical and two random sets answer at the same rate
-      const double right = (rng.uniform() < 0.6) + (rng.uniform() < 0.6);
-      items.push_back({rng.uniform() < 0.6 ? 1.0 : 0.0, right / 2});
-    }
-    rejected += set_contrast_of(items, study).p <= 0.05 ? 1 : 0;
+TEST(SetContrastOf, AgreesWithEveryDealOfTheAnswers) {
+  const std::vector<ContrastItem> items = {{true, 1, 3}, {false, 3, 3}, {false, 2, 3}, {false, 1, 3}, {true, 3, 3}};
+  int at_most = 0, at_least = 0;  // of the 4^5 deals of the four answers of each item
+  for (int deal = 0; deal < 1024; ++deal) {
+    int correct = 0;
+    for (int i = 0; i < 5; ++i) correct += (deal >> (2 * i) & 3) < items[i].critical + items[i].random_correct ? 1 : 0;
+    at_most += correct <= 2 ? 1 : 0;
+    at_least += correct >= 2 ? 1 : 0;
   }
 
-  EXPECT_LE(rejected, 78);  // 50 and four standard errors
-  EXPECT_GE(rejected, 10);
+  EXPECT_NEAR(set_contrast_of(items, 1).p, 2 * std::min(at_most, at_least) / 1024.0, 1e-14);
+}
+
+TEST(SetContrastOf, IsMcNemarsTestWithOneRandomSet) {
+  std::vector<ContrastItem> items(10, {false, 1, 1});
+  items.insert(items.end(), 2, {true, 0, 1});
+  items.insert(items.end(), 8, {true, 1, 1});
+
+  EXPECT_NEAR(set_contrast_of(items, 1).p, mcnemar_exact_p(10, 2), 1e-14);
+}
+
+TEST(SetContrastOf, LossesOfOneRandomSetOnlyProveNothing) {
+  std::vector<ContrastItem> items(288, {true, 5, 5});
+  items.insert(items.end(), 12, {true, 4, 5});
+
+  EXPECT_NEAR(set_contrast_of(items, 1).p, 2 * std::pow(5.0 / 6, 12), 1e-12);
 }
 
 /// 20 items of each task: right untouched and under random sets, wrong under the critical set except the first four.
