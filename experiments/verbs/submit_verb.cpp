@@ -165,7 +165,7 @@ int run_submit(const std::vector<std::string>& words) {
   line.option("time", job.time, "time limit of each start, as sbatch takes it (default 04:00:00)");
   line.option("array", job.slices, "instead of requeueing: an array of so many time slices, one after the other");
   line.option("jobs", job.jobs, "an array of so many such jobs that work on the store at the same time (default 1)");
-  line.option("max-restarts", job.max_restarts, "most requeues (default 50)");
+  line.option("max-restarts", job.max_restarts, "most requeues, SLURM's own included (default 50)");
   line.option("launcher", launcher, "what starts the ranks: srun (default), mpirun, or none for one rank");
   line.option("env", job.environment, "script that the job sources first: modules, variables");
   line.option("name", job.name, "job name (default: neurosweep-<name of the study>)");

@@ -1,4 +1,4 @@
-// slurm/sweep.sbatch under bash, with scripts of the test in the place of neurosweep and of SLURM's commands.
+// The scripts in slurm/ under bash, with scripts of the test in the place of neurosweep and of SLURM's commands.
 #include <signal.h>
 
 #include <filesystem>
@@ -24,7 +24,8 @@ class SweepScript : public ::testing::Test {
     }
     write_program("neurosweep", fmt::format("cd '{}'\ncase $1 in\n"
                                             "  run) echo \"$@\" >> calls; . ./on_run ;;\n"
-                                            "  query) echo n; cat units ;;\nesac\n",
+                                            "  merge) [ ! -e on_merge ] || . ./on_merge ;;\n"
+                                            "  query) [ ! -e on_query ] || . ./on_query; echo n; cat units ;;\nesac\n",
                                             dir_.path().string()));
     testing::write_file(dir_.file("calls"), "");
     has_done(0);
@@ -157,6 +158,19 @@ TEST_F(SweepScript, RestartsAreBounded) {
   EXPECT_THAT(result.err, HasSubstr("not complete after 3 restarts"));
 }
 
+TEST_F(SweepScript, RestartsThatSlurmMakesAreBoundedToo) {
+  on_run("exit 0");
+
+  const auto last = start({"SLURM_RESTART_COUNT=3", "NEUROSWEEP_MAX_RESTARTS=3"});
+  testing::write_file(dir_.file("calls"), "");
+  const auto beyond = start({"SLURM_RESTART_COUNT=4", "NEUROSWEEP_MAX_RESTARTS=3"});
+
+  EXPECT_EQ(last.status, 0) << last.err;
+  EXPECT_EQ(beyond.status, 85);
+  EXPECT_THAT(beyond.err, HasSubstr("not complete after 3 restarts, lost nodes and preemptions included"));
+  EXPECT_EQ(calls(), "");
+}
+
 TEST_F(SweepScript, SliceOfAnArrayLeavesTheRestToTheNext) {
   on_run("echo 5 > units; exit 85");
 
@@ -245,12 +259,69 @@ TEST_F(SweepScript, CancelledJobStopsTheRunAndRequeuesNothing) {
   EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
 }
 
+TEST_F(SweepScript, JobCancelledWhileItMergesIsNotRequeued) {
+  on_run("exit 85");
+  testing::write_file(dir_.file("on_merge"), "kill -TERM $PPID\n");
+
+  const auto result = start();
+
+  EXPECT_EQ(result.status, 143);
+  EXPECT_THAT(result.out, HasSubstr("told to end"));
+  EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
+}
+
+TEST_F(SweepScript, JobCancelledWhileItCountsUnitsKeepsItsCountsAndIsNotRequeued) {
+  has_done(5);
+  on_run("echo 'kill -TERM $(ps -o ppid= $PPID); exit 143' > on_query; exit 85");
+
+  const auto result = start();
+
+  EXPECT_EQ(result.status, 143);
+  EXPECT_THAT(calls(), Not(HasSubstr("requeue")));
+  EXPECT_EQ(testing::read_file(dir_.file("store/slurm/progress-7")), "5 0\n");
+}
+
+TEST_F(SweepScript, NoticeOfTheTimeLimitThatComesAfterTheRunSignalsNoProcess) {
+  write_program("sleep", "echo sleep >> '" + dir_.file("calls") + "'\n");
+  on_run("echo 5 > units; exit 85");
+  testing::write_file(dir_.file("on_merge"), "kill -USR1 $PPID\n");
+
+  start();
+
+  EXPECT_THAT(calls(), HasSubstr("scontrol requeue 7\n"));
+  EXPECT_THAT(calls(), Not(HasSubstr("sleep")));  // what counts the time until the run is ended
+}
+
 TEST_F(SweepScript, EnvironmentThatFailsEndsTheJob) {
   testing::write_file(dir_.file("environment"), "false");
 
   EXPECT_EQ(start({"NEUROSWEEP_ENV=" + dir_.file("environment")}).status, 2);
 
   EXPECT_EQ(calls(), "");
+}
+
+/// Gives the exit status of slurm/reduce.sbatch where the program's verbs end with these.
+int reduced(const std::string& verify, const std::string& rank, const std::string& report) {
+  const testing::TempDir dir;
+  testing::write_file(
+      dir.file("neurosweep"),
+      fmt::format("#!/bin/bash\ncase $1 in\n  verify) exit {} ;;\n  rank) exit {} ;;\n  report) exit {} "
+                  ";;\nesac\n",
+                  verify, rank, report));
+  std::filesystem::permissions(dir.file("neurosweep"), std::filesystem::perms::owner_all);
+  return testing::run_program({"env", "NEUROSWEEP_PROGRAM=" + dir.file("neurosweep"), "bash",
+                               NS_SOURCE_DIR "/slurm/reduce.sbatch", dir.file("store")})
+      .status;
+}
+
+TEST(ReduceScript, EndsWithTheStatusOfTheFirstVerbThatFails) {
+  EXPECT_EQ(reduced("0", "0", "0"), 0);
+  EXPECT_EQ(reduced("3", "0", "0"), 3);
+  EXPECT_EQ(reduced("3", "2", "0"), 3);  // nothing to rank
+  EXPECT_EQ(reduced("5", "0", "0"), 5);
+  EXPECT_EQ(reduced("0", "5", "0"), 5);
+  EXPECT_EQ(reduced("3", "4", "0"), 4);
+  EXPECT_EQ(reduced("0", "2", "4"), 4);
 }
 
 }  // namespace
