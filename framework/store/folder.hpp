@@ -39,7 +39,7 @@ std::vector<RankFile> list_journals(const std::string& dir);
 /// Whether a path lies on a file system that is shared over a network, where SQLite's WAL does not work.
 bool on_network_file_system(const std::string& path);
 
-/// Now, as "2026-01-31T12:00:00Z".
+/// Now, as "2026-01-31T12:00:00.000Z".
 std::string utc_now();
 
 }  // namespace neurosweep

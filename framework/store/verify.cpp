@@ -106,8 +106,11 @@ void check_completeness(const Database& db, VerifyReport& report) {
   report.units_missing = connection.integer(
       "SELECT total(r.n_units - (SELECT count(*) FROM unit AS u WHERE u.round_id = r.round_id AND u.unit < r.n_units)) "
       "FROM round AS r");
-  report.nonfinite_values = connection.integer(
-      "SELECT (SELECT total(n_nonfinite) FROM effect_block) + (SELECT total(n_nonfinite) FROM activation_mean)");
+  for_each_table<MeasuredTables>([&]<class Row>() {
+    if constexpr (requires(Row row) { row.n_nonfinite; }) {
+      report.nonfinite_values += connection.integer(fmt::format("SELECT total(n_nonfinite) FROM {}", Row::kTable));
+    }
+  });
 }
 
 template <class Row>

@@ -184,15 +184,20 @@ TEST(Verify, FindsOrphansStraysAndChangedSchema) {
   EXPECT_THAT(report.problems, ::testing::Contains("unit: 1 units of round 0 are not planned"));
 }
 
-TEST(Verify, CountsKeptNonFiniteValues) {
+TEST(Verify, CountsKeptNonFiniteValuesOfEveryTable) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const TempDir temp;
   const std::string dir = temp.file("store");
   testing::make_example_store(dir, 1);
   EffectBlockRow block;
   block.n = 2;
-  block.effects = {1.0f, std::numeric_limits<float>::quiet_NaN()};
+  block.effects = {1.0f, kNan};
+  ScreenBlockRow screen;
+  screen.n = 3;
+  screen.effects = {kNan, 1.0f, kNan};
   UnitRows rows;
   rows.add(block, NonFinite::keep);
+  rows.add(screen, NonFinite::keep);
   ShardWriter writer(shard_path(dir, 1, 0), make_study_id(testing::example_identity()), 1, 0);
   writer.append(0, 0, "h", rows, 0.0);
   writer.close();
@@ -201,7 +206,7 @@ TEST(Verify, CountsKeptNonFiniteValues) {
   const VerifyReport report = verify_store(dir);
 
   EXPECT_THAT(report.problems, IsEmpty());
-  EXPECT_EQ(report.nonfinite_values, 1);
+  EXPECT_EQ(report.nonfinite_values, 3);
 }
 
 }  // namespace
