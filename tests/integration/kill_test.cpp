@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
@@ -24,11 +25,11 @@ TEST_F(KilledStudyTest, EndsWithTheHashOfAnUndisturbedRunAfterFiveRandomKills) {
     auto words = testing::mpirun_words(1 + static_cast<int>(random() % 3));
     for (const std::string& word : {std::string("run"), write_study(), std::string("--store"), dir})
       words.push_back(word);
-    testing::BackgroundProgram program(words);
-    if (!program.finished_within(std::chrono::milliseconds(500 + random() % 2500))) {
+    const auto program = testing::start_and_wait_for_work(words, dir, static_cast<int>(random() % 3));
+    if (!program->finished_within(std::chrono::milliseconds(random() % 300))) {
       testing::run_program({"pkill", "-KILL", "-f", dir});  // mpirun and every rank of it
     }
-    if (program.wait() != 0) {
+    if (program->wait() != 0) {
       ++kills;
     } else {
       EXPECT_EQ(sound_hash(dir), hash);

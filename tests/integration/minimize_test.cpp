@@ -1,11 +1,11 @@
 #include <signal.h>
 
-#include <chrono>
 #include <map>
 #include <sstream>
 
 #include <gmock/gmock.h>
 
+#include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
@@ -98,15 +98,17 @@ TEST_F(MinimizeTest, FindsASetThatHoldsItsShareCannotSpareAMemberAndCanBeSuppres
 
 TEST_F(MinimizeTest, StoppedAgainAndAgainGivesTheStoreOfTwoRanks) {
   run_on_two_ranks(study_file(), store("two"));
+  const std::vector<std::string> words = {testing::neurosweep_path(), "run", study_file(), "--store", store("stopped")};
   int status = exit_status::kCheckpointed;
-  for (int launch = 0; launch < 20 && status == exit_status::kCheckpointed; ++launch) {
-    testing::BackgroundProgram program({testing::neurosweep_path(), "run", study_file(), "--store", store("stopped")});
-    if (!program.finished_within(std::chrono::milliseconds(900 + 400 * launch))) program.signal_group(SIGUSR1);
-    status = program.wait();
-    if (status == 128 + SIGUSR1) status = exit_status::kCheckpointed;  // the signal came before the handler stood
+  int stops = 0;
+  for (; status == exit_status::kCheckpointed; ++stops) {
+    const auto program = testing::start_and_wait_for_work(words, store("stopped"), stops);
+    program->signal_group(SIGUSR1);
+    status = program->wait();
   }
 
   ASSERT_EQ(status, 0);
+  EXPECT_GE(stops, 4);
   EXPECT_EQ(sound_hash(store("stopped")), sound_hash(store("two")));
   EXPECT_EQ(query("minimal_sets", "stopped"), query("minimal_sets", "two"));
   EXPECT_EQ(query("set_searches", "stopped"), query("set_searches", "two"));

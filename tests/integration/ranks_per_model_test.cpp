@@ -1,16 +1,18 @@
 // Studies whose models are held by several ranks together.
+#include <signal.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
 
 #include "framework/store/database.hpp"
+#include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
 namespace {
 
-using testing::BackgroundProgram;
 using ::testing::HasSubstr;
 using testing::mpirun_words;
 using testing::ProgramResult;
@@ -35,12 +37,9 @@ class RanksPerModel : public testing::StudyTest {
 TEST_F(RanksPerModel, GivesTheSameRowsForAnyNumberOfGroupsAndAfterAKill) {
   ASSERT_EQ(run_program(words(2, "two")).status, 0);
   const std::string hash = sound_hash(store("two"));
-  {
-    BackgroundProgram run(words(4, "four"));
-    run.finished_within(std::chrono::milliseconds(2500));
-    run.signal_group(SIGKILL);
-    run.wait();
-  }
+  const auto killed = testing::start_and_wait_for_work(words(4, "four"), store("four"), 1);
+  killed->signal_group(SIGKILL);
+  ASSERT_EQ(killed->wait(), 128 + SIGKILL);
 
   auto bounded = words(4, "four");
   bounded.insert(bounded.end(), {"--set", "study.memory=2GiB"});  // cuts other batches, alike on all ranks

@@ -1,9 +1,8 @@
 #include <signal.h>
 
-#include <chrono>
-
 #include <gmock/gmock.h>
 
+#include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
@@ -57,23 +56,17 @@ TEST_F(StudyRunTest, RunAgainDoesNothingAndChangesNothing) {
   EXPECT_EQ(sound_hash(store()), hash);
 }
 
-TEST_F(StudyRunTest, StopsOnRequestWithStatus85AndGoesOn) {
+TEST_F(StudyRunTest, StopsOnRequestInEveryRoundWithStatus85AndGoesOn) {
   run_study(store("undisturbed"));
-  int stops = 0;
-  int status = exit_status::kCheckpointed;
+  const std::vector<std::string> words = {testing::neurosweep_path(), "run", write_study(), "--store", store()};
 
-  for (int launch = 0; launch < 40 && status == exit_status::kCheckpointed; ++launch) {
-    testing::BackgroundProgram program({testing::neurosweep_path(), "run", write_study(), "--store", store()});
-    if (!program.finished_within(std::chrono::milliseconds(700 + 100 * launch))) program.signal_group(SIGUSR1);
-    status = program.wait();
-    if (status == 128 + SIGUSR1)
-      status = exit_status::kCheckpointed;  // the signal came before the handler stood
-    else if (status == exit_status::kCheckpointed)
-      ++stops;
+  for (const int round : {0, 1, 2}) {
+    const auto program = testing::start_and_wait_for_work(words, store(), round);
+    program->signal_group(SIGUSR1);
+    EXPECT_EQ(program->wait(), exit_status::kCheckpointed) << round;
   }
+  run_study(store());
 
-  EXPECT_EQ(status, 0);
-  EXPECT_GE(stops, 1);
   EXPECT_EQ(sound_hash(store()), sound_hash(store("undisturbed")));
 }
 
