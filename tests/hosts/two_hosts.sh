@@ -2,7 +2,8 @@
 # Two hosts on one machine, alpha and beta: namespaces with a host name, a network and processes of their own, and one
 # cable between them. They share files and nothing else, and are gone, with all that runs there, when `run` ends.
 #   two_hosts.sh run DIR PROGRAM...  runs PROGRAM on alpha; mpirun there knows how to start ranks on both
-#     while it runs, a file made by others in DIR does something:  cut: unplugs the cable   stop: ends all of beta at once
+#     while it runs, a file made by others in DIR does something and is removed:
+#     cut: unplugs the cable   stop: ends all of beta at once
 #   two_hosts.sh on HOST COMMAND...  what mpirun there calls in the place of ssh
 # Status 3 with a line on standard error: no such namespaces here.
 set -u
@@ -52,8 +53,8 @@ connect() {
 
 do_when_told() {
   while sleep 0.05; do
-    [ ! -e "$1/cut" ] || ip link set cable down
-    [ ! -e "$1/stop" ] || kill -KILL "$NS_BETA"
+    [ ! -e "$1/cut" ] || { ip link set cable down && rm "$1/cut"; }
+    [ ! -e "$1/stop" ] || { kill -KILL "$NS_BETA" && rm "$1/stop"; }
   done 2>/dev/null
 }
 

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "framework/base/error.hpp"
+#include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
@@ -40,10 +41,8 @@ class TwoHosts : public testing::StudyTest {
                      testing::neurosweep_path(), "run", study, "--store", store()});
   }
 
-  /// A study whose last experiment takes 13 s of a fast processor: events take seconds to be noticed.
-  std::string long_study() const {
-    return write_study({{"items = 12\ntop", "items = 300\ntop"}, {"random_sets = 3", "random_sets = 20"}});
-  }
+  /// A study whose last experiment has 67 units, so that both hosts are at it together for a second at least.
+  std::string long_study() const { return write_study({{"items = 12\ntop", "items = 100\ntop"}}); }
 
   /// Content hash of a study run by one process.
   std::string hash_on_one_host(const std::string& study) const {
@@ -57,9 +56,12 @@ class TwoHosts : public testing::StudyTest {
   void expect_to_survive(const std::string& event) const {
     const std::string study = long_study();
     BackgroundProgram run(run_words(1, study));
-    wait_for_work();
+    wait_until("work of both hosts", [&] { return testing::ranks_at_work(store(), kLastRound) == 2; });
 
+    signal_ranks("-STOP");  // so that the event does not come too late
     testing::write_file(dir_.file("hosts/" + event), "");
+    wait_until(event, [&] { return !std::filesystem::exists(dir_.file("hosts/" + event)); });
+    signal_ranks("-CONT");
     ASSERT_TRUE(run.finished_within(std::chrono::seconds(60)));
 
     EXPECT_TRUE(may_be_started_again(run.wait())) << run.wait();
@@ -78,17 +80,19 @@ class TwoHosts : public testing::StudyTest {
     return std::find(in_vain.begin(), in_vain.end(), status) == in_vain.end();
   }
 
-  /// Waits until the last experiment has done some units.
-  void wait_for_work() const {
+  static constexpr std::int64_t kLastRound = 2;
+
+  template <class Condition>
+  static void wait_until(const std::string& what, Condition&& happened) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    for (std::int64_t done = 0; done < 3; std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
-      ASSERT_LT(std::chrono::steady_clock::now(), end) << "no unit was done within 60 s";
-      const auto status = testing::run_neurosweep({"status", store(), "--json"});
-      if (status.status != 0) continue;
-      for (const Json& round : parse_json(status.out, "status")) {
-        if (round.at("experiment") == "suppress") done = round.at("done").get<std::int64_t>();
-      }
+    for (; !happened(); std::this_thread::sleep_for(std::chrono::milliseconds(5))) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << what << " did not happen within 60 s";
     }
+  }
+
+  void signal_ranks(const std::string& signal) const {
+    const std::string ranks = fmt::format("^{} run .*{}", testing::neurosweep_path(), store());
+    EXPECT_EQ(run_program({"pkill", signal, "-f", ranks}).status, 0) << "no rank is at work";
   }
 };
 
