@@ -100,15 +100,15 @@ TEST_F(MinimizeTest, StoppedAgainAndAgainGivesTheStoreOfTwoRanks) {
   run_on_two_ranks(study_file(), store("two"));
   const std::vector<std::string> words = {testing::neurosweep_path(), "run", study_file(), "--store", store("stopped")};
   int status = exit_status::kCheckpointed;
-  int stops = 0;
-  for (; status == exit_status::kCheckpointed; ++stops) {
-    const auto program = testing::start_and_wait_for_work(words, store("stopped"), stops);
+  int launches = 0;
+  for (; status == exit_status::kCheckpointed; ++launches) {
+    const auto program = testing::start_and_wait_for_work(words, store("stopped"), launches);
     program->signal_group(SIGUSR1);
     status = program->wait();
   }
 
   ASSERT_EQ(status, 0);
-  EXPECT_GE(stops, 4);
+  EXPECT_GE(launches, 4);
   EXPECT_EQ(sound_hash(store("stopped")), sound_hash(store("two")));
   EXPECT_EQ(query("minimal_sets", "stopped"), query("minimal_sets", "two"));
   EXPECT_EQ(query("set_searches", "stopped"), query("set_searches", "two"));
