@@ -10,6 +10,7 @@
 
 #include "framework/base/error.hpp"
 #include "tests/fault/faulty_run.hpp"
+#include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
@@ -45,8 +46,12 @@ class FaultyStudyTest : public testing::StudyTest {
     return sound_hash(store("undisturbed"));
   }
 
-  // A study whose units have a deadline of a second.
-  std::string study_with_deadline() const { return write_study({{"seed = 3", "seed = 3\nunit_deadline = 1"}}); }
+  /// The time of a whole study, in full seconds: no unit takes as long, though it loads the model, unless it hangs.
+  std::int64_t seconds_of_a_study() const {
+    const auto begin = std::chrono::steady_clock::now();
+    run_study(store("timed"));
+    return std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin).count();
+  }
 };
 
 TEST_F(FaultyStudyTest, AUnitThatAlwaysCrashesIsLeftOutAfterThreeStartsAndTheOthersAreDone) {
@@ -95,18 +100,18 @@ TEST_F(FaultyStudyTest, AUnitThatCrashesOnceIsMeasuredByTheNextStart) {
 }
 
 TEST_F(FaultyStudyTest, AHungUnitIsNamedAndTheRunEndsForAnother) {
-  const std::string study = study_with_deadline();
-  const std::vector<FaultSetting> hang = {{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", "hang"}};
-  ASSERT_EQ(run_program(run_words(1, study, store("undisturbed"))).status, 0);
+  const std::int64_t deadline = seconds_of_a_study();
+  auto words = run_words(2, write_study(), store());
+  words.insert(words.end(), {"--set", fmt::format("study.unit_deadline={}", deadline)});
 
-  const auto hung = run_program(words_with_fault(hang, run_words(2, study, store())));
-  const auto resumed = run_program(run_words(2, study, store()));
+  const auto hung = run_program(words_with_fault({{"NS_FAULT_UNIT", kSweepUnit}, {"NS_FAULT_DO", "hang"}}, words));
+  const auto resumed = run_program(words);
 
   EXPECT_EQ(hung.status, exit_status::kCheckpointed) << hung.err;
   EXPECT_THAT(hung.err, HasSubstr("unit 3 on rank"));
-  EXPECT_THAT(hung.err, HasSubstr("takes longer than its deadline of 1 s"));
+  EXPECT_THAT(hung.err, HasSubstr(fmt::format("takes longer than its deadline of {} s", deadline)));
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_EQ(sound_hash(store()), sound_hash(store("undisturbed")));
+  EXPECT_EQ(sound_hash(store()), sound_hash(store("timed")));
   EXPECT_EQ(query("SELECT message FROM unit_failure")[0].at("message"), "the process took longer than the deadline");
 }
 
@@ -150,18 +155,21 @@ TEST_F(FaultyStudyTest, TwoLaunchesAtOnceBothFinish) {
 
 TEST_F(FaultyStudyTest, LaunchesWithSharesDivideTheUnitsAndOneThatDiesIsReplacedByTheOthers) {
   const std::string hash = undisturbed_hash();
-  std::vector<std::unique_ptr<BackgroundProgram>> launches;
-
-  for (const char* share : {"1/3", "2/3", "3/3"}) {
+  const auto start_share = [&](const char* share) {
     auto words = run_words(1, write_study(), store());
     words.insert(words.end(), {"--share", share});
-    launches.push_back(std::make_unique<BackgroundProgram>(words));
-  }
-  launches[1]->finished_within(std::chrono::seconds(3));
-  launches[1]->signal_group(SIGKILL);
+    return testing::start_and_wait_for_work(words, store());
+  };
 
-  EXPECT_EQ(launches[0]->wait(), 0);
-  EXPECT_EQ(launches[2]->wait(), 0);
+  const auto second = start_share("2/3");
+  second->signal_group(SIGSTOP);  // until the others are at work, too
+  const auto first = start_share("1/3");
+  const auto third = start_share("3/3");
+  second->signal_group(SIGKILL);
+
+  EXPECT_EQ(second->wait(), 128 + SIGKILL);
+  EXPECT_EQ(first->wait(), 0);
+  EXPECT_EQ(third->wait(), 0);
   EXPECT_EQ(sound_hash(store()), hash);
   expect_few_units_twice();
 }
