@@ -1,4 +1,4 @@
-#include <filesystem>
+#include <signal.h>
 
 #include <gmock/gmock.h>
 
@@ -17,9 +17,11 @@ class OneNodeSlurm : public testing::SlurmStudyTest {
 
 TEST_F(OneNodeSlurm, JobThatMeetsItsTimeLimitRequeuesItself) {
   undisturbed_hash();
-  slurm().wait_for_time_check_within(std::chrono::seconds(5));
+  slurm().wait_for_time_check_within(std::chrono::seconds(8));
 
   const Jobs jobs = submit({"--launcher", "none", "--time", "1", "--sbatch=--signal=B:USR1@29"});
+  hold_at_work(jobs, 1);
+  release_when_signalled(jobs, SIGUSR1, 1);
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep, "JobState"), "COMPLETED");
@@ -29,9 +31,10 @@ TEST_F(OneNodeSlurm, JobThatMeetsItsTimeLimitRequeuesItself) {
 
 TEST_F(OneNodeSlurm, JobThatIsAskedToStopRequeuesItself) {
   const Jobs jobs = submit({"--tasks-per-node", "2"});
-  wait_for_work(jobs);
+  hold_at_work(jobs);
 
   testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep});
+  release_when_signalled(jobs, SIGUSR1);
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");
@@ -41,7 +44,7 @@ TEST_F(OneNodeSlurm, JobThatIsAskedToStopRequeuesItself) {
 
 TEST_F(OneNodeSlurm, CancelledJobGoesOnWhenItIsSubmittedAgain) {
   const Jobs cancelled = submit({"--tasks-per-node", "2"});
-  wait_for_work(cancelled);
+  hold_at_work(cancelled);
 
   testing::run_program({"scancel", cancelled.sweep});
   wait_for_state(cancelled.reduce, "FAILED");
@@ -68,9 +71,8 @@ TEST_F(OneNodeSlurm, StoreThatAJobWaitsForIsNotSubmittedAgain) {
 
 TEST_F(OneNodeSlurm, RestartOfTheControllerAndOfTheNodesDaemonLeavesTheJobAlone) {
   const Jobs jobs = submit({"--tasks-per-node", "2"});
-  wait_for_work(jobs);
+  hold_at_work(jobs);
 
-  signal_ranks(jobs, {"-STOP"});  // so that the job is at work until the daemons are back
   slurm().restart_daemons();
   EXPECT_EQ(slurm().job_field(jobs.sweep, "JobState"), "RUNNING");
   signal_ranks(jobs, {"-CONT"});
@@ -80,7 +82,7 @@ TEST_F(OneNodeSlurm, RestartOfTheControllerAndOfTheNodesDaemonLeavesTheJobAlone)
   EXPECT_THAT(sweep_log(jobs), Not(HasSubstr("start 2")));
 }
 
-TEST_F(OneNodeSlurm, SliceThatFailsLeavesItsWorkToTheNext) {
+TEST_F(OneNodeSlurm, SliceThatLosesItsRanksLeavesItsWorkToTheNext) {
   const Jobs jobs = submit({"--tasks-per-node", "2", "--array", "3"});
   wait_for_work(jobs);
 
@@ -104,9 +106,10 @@ TEST_F(OneNodeSlurm, KilledRankIsRequeued) {
 
 TEST_F(OneNodeSlurm, SlicesOfAnArrayFollowOneAnother) {
   const Jobs jobs = submit({"--tasks-per-node", "2", "--launcher", "mpirun", "--array", "3"});
-  wait_for_work(jobs);
+  hold_at_work(jobs);
 
   testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
+  release_when_signalled(jobs, SIGUSR1);
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep + "_1", "ExitCode"), "85:0");

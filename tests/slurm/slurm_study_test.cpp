@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
 #include <regex>
+#include <sstream>
 #include <thread>
+
+#include "tests/integration/ranks_at_work.hpp"
 
 namespace neurosweep::testing {
 
@@ -43,16 +47,27 @@ random_sets = 30
 items_per_unit = 2
 )";
 
-constexpr int kTraceUnits = 4;
+constexpr std::int64_t kSuppressRound = 1;
 
-/// Looks every fifth of a second until `happened()`; fails the test after `seconds`.
+/// Looks again and again until `happened()`; fails the test after `seconds`.
 template <class Condition>
-void wait_until(const std::string& what, int seconds, Condition&& happened) {
+void wait_until(const std::string& what, int seconds, Condition&& happened,
+                std::chrono::milliseconds pause = std::chrono::milliseconds(200)) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (!happened()) {
     ASSERT_LT(std::chrono::steady_clock::now(), end) << what << " did not happen within " << seconds << " s";
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    std::this_thread::sleep_for(pause);
   }
+}
+
+/// Whether a process has got a signal that it did not yet take, as one that is stopped.
+bool has_pending(const std::string& pid, int signal) {
+  std::ifstream status("/proc/" + pid + "/status");
+  const std::string label = "ShdPnd:";
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(label)) return std::stoull(line.substr(label.size()), nullptr, 16) >> (signal - 1) & 1;
+  }
+  return false;
 }
 
 }  // namespace
@@ -95,20 +110,35 @@ SlurmStudyTest::Jobs SlurmStudyTest::submit(const std::vector<std::string>& opti
   return {require<std::string>(jobs, "sweep", "submit"), require<std::string>(jobs, "reduce", "submit"), store()};
 }
 
-void SlurmStudyTest::wait_for_work(const Jobs& jobs) const {
-  wait_until("work of job " + jobs.sweep, 60, [&] {
-    const ProgramResult status = run_neurosweep({"status", jobs.store, "--json"});
-    if (status.status != 0) return false;
-    std::int64_t done = 0;
-    for (const Json& round : parse_json(status.out, "status")) done += round.at("done").get<std::int64_t>();
-    return done > kTraceUnits;
+void SlurmStudyTest::wait_for_work(const Jobs& jobs, int ranks) const {
+  wait_until(
+      "work of job " + jobs.sweep, 60, [&] { return ranks_at_work(jobs.store, kSuppressRound) >= ranks; },
+      std::chrono::milliseconds(10));
+}
+
+void SlurmStudyTest::hold_at_work(const Jobs& jobs, int ranks) const {
+  wait_for_work(jobs, ranks);
+  signal_ranks(jobs, {"-STOP"});
+}
+
+void SlurmStudyTest::release_when_signalled(const Jobs& jobs, int signal, int ranks) const {
+  wait_until(fmt::format("signal {} to {} ranks of job {}", signal, ranks, jobs.sweep), 60, [&] {
+    std::istringstream pids(run_program({"pgrep", "-f", rank_pattern(jobs)}).out);
+    int signalled = 0;
+    for (std::string pid; pids >> pid;) signalled += has_pending(pid, signal) ? 1 : 0;
+    return signalled >= ranks;
   });
+  signal_ranks(jobs, {"-CONT"});
 }
 
 void SlurmStudyTest::signal_ranks(const Jobs& jobs, std::vector<std::string> pkill_options) const {
   pkill_options.insert(pkill_options.begin(), "pkill");
-  pkill_options.insert(pkill_options.end(), {"-f", fmt::format("^{} run .*{}", neurosweep_path(), jobs.store)});
+  pkill_options.insert(pkill_options.end(), {"-f", rank_pattern(jobs)});
   EXPECT_EQ(run_program(pkill_options).status, 0) << "no rank of job " << jobs.sweep << " is at work";
+}
+
+std::string SlurmStudyTest::rank_pattern(const Jobs& jobs) {
+  return fmt::format("^{} run .*{}", neurosweep_path(), jobs.store);
 }
 
 void SlurmStudyTest::wait_for_state(const std::string& job, const std::string& states) const {

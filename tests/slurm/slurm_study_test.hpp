@@ -30,8 +30,12 @@ class SlurmStudyTest : public StudyTest {
   std::string undisturbed_hash() const;
 
   Jobs submit(const std::vector<std::string>& options) const;
-  /// Waits until the sweep experiment has done units and is at work.
-  void wait_for_work(const Jobs& jobs) const;
+  /// Waits until so many ranks are at units of the last experiment; fails the test after a minute.
+  void wait_for_work(const Jobs& jobs, int ranks = 2) const;
+  /// The same, and stops the ranks there, so that nothing comes too late. To end a job SLURM lets them go on.
+  void hold_at_work(const Jobs& jobs, int ranks = 2) const;
+  /// Waits until so many of the ranks that are held have got a signal, and lets all go on.
+  void release_when_signalled(const Jobs& jobs, int signal, int ranks = 2) const;
   /// Has pkill send a signal to the sweep's ranks, to all unless its options choose.
   void signal_ranks(const Jobs& jobs, std::vector<std::string> pkill_options) const;
   /// Waits until a job is in one of the states, separated by '|'.
@@ -42,6 +46,9 @@ class SlurmStudyTest : public StudyTest {
   std::string sweep_log(const Jobs& jobs) const;
 
  private:
+  /// What pkill finds the sweep's ranks by.
+  static std::string rank_pattern(const Jobs& jobs);
+
   static std::unique_ptr<LocalSlurm> slurm_;
 };
 

@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <gmock/gmock.h>
 
 #include "tests/slurm/slurm_study_test.hpp"
@@ -14,7 +16,7 @@ class TwoNodeSlurm : public testing::SlurmStudyTest {
 
 TEST_F(TwoNodeSlurm, PreemptedJobGoesOnAfterwards) {
   const Jobs jobs = submit({"--nodes", "2", "--launcher", "mpirun"});
-  wait_for_work(jobs);
+  hold_at_work(jobs);
 
   testing::run_program(
       {"sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true"});
@@ -26,9 +28,10 @@ TEST_F(TwoNodeSlurm, PreemptedJobGoesOnAfterwards) {
 
 TEST_F(TwoNodeSlurm, JobsAtOnceDivideTheUnitsOfAStore) {
   const Jobs jobs = submit({"--jobs", "2", "--tasks-per-node", "2"});
-  wait_for_work(jobs);
+  hold_at_work(jobs);
 
   testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
+  release_when_signalled(jobs, SIGUSR1);
   expect_completion(jobs);
 
   EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 1/2), start 1"));
@@ -39,7 +42,7 @@ TEST_F(TwoNodeSlurm, JobsAtOnceDivideTheUnitsOfAStore) {
 
 TEST_F(TwoNodeSlurm, JobThatLosesANodeGoesOnWhenItIsBack) {
   const Jobs jobs = submit({"--nodes", "2"});
-  wait_for_work(jobs);
+  hold_at_work(jobs);
 
   slurm().lose("n2");
   wait_for_state(jobs.sweep, "PENDING");
