@@ -84,7 +84,7 @@ void check_unseen(const StudySpec& study, const ExperimentSpec& of, const std::s
           to_text(split->place), of.name, use, name, *text);
     }
   }
-  for (const char* key : {"from", "neurons", "candidates"}) {
+  for (const char* key : {"from", "neurons", "candidates", "mean_from"}) {
     const ConfigNode* source = found->table.find(key);
     if (source == nullptr) continue;
     if (const auto* text = std::get_if<std::string>(&source->value)) check_unseen(study, of, *text, use);

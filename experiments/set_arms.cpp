@@ -74,6 +74,14 @@ double add_unit_work(Forecast::Work& work, const Catalog& catalog, const ModelEn
 
 }  // namespace
 
+void check_sets_unseen(const StudySpec& study, const ExperimentSpec& of, const Selection& selection,
+                       const std::string& from, const InterventionKeys& keys) {
+  const TaskSplit split = parse_split(selection.split);
+  if (split != TaskSplit::test && split != TaskSplit::all) return;
+  check_unseen(study, of, from, "suppresses what comes from");
+  if (keys.op == "mean") check_unseen(study, of, keys.mean_from, "sets neurons to the means of");
+}
+
 void add_set(Plan& plan, const std::string& set_name, const std::string& model, const std::string& task,
              const std::vector<NeuronId>& neurons, const InterventionKeys& keys, const std::vector<float>& values,
              std::int64_t M) {

@@ -15,6 +15,12 @@ struct SetArmOptions {
   std::int64_t slots = 64;
 };
 
+/// Fails when test items judge sets that test items chose, or set neurons to means that were taken of them.
+///   from    the experiment that found the sets
+///   throws  Error{input}
+void check_sets_unseen(const StudySpec& study, const ExperimentSpec& of, const Selection& selection,
+                       const std::string& from, const InterventionKeys& keys);
+
 /// Adds a set that is to be suppressed while the items of a task are answered.
 ///   values  of every neuron of the model, [L * M], or empty where all share keys.value
 void add_set(Plan& plan, const std::string& set_name, const std::string& model, const std::string& task,

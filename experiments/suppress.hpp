@@ -38,7 +38,7 @@ struct SuppressSpec {
 };
 
 /// Joint suppression of critical sets and of matched random sets on held-out items: accuracy of free generation and
-/// log-probability of the correct completion, both paired by item.
+/// log-probability of the correct completion, both paired by item. Test items judge no set that they chose.
 std::unique_ptr<Experiment> make_suppress(const ExperimentSpec& spec, const StudySpec& study);
 
 }  // namespace neurosweep

@@ -33,7 +33,7 @@ struct ValidateSpec {
 };
 
 /// Suppresses every task's critical set on the items of every task, beside matched random sets: which sets are general
-/// and which belong to one task.
+/// and which belong to one task. Test items judge no set that they chose.
 std::unique_ptr<Experiment> make_validate(const ExperimentSpec& spec, const StudySpec& study);
 
 }  // namespace neurosweep

@@ -105,6 +105,37 @@ TEST_F(RegistryTest, RefusesTransferCandidatesWhoseRowNoStoreTakes) {
   check("candidates = 1024\nmaps = [\"ridge\"]");
 }
 
+TEST_F(RegistryTest, RefusesToProveByTestItemsASetThatTheyChose) {
+  const auto experiment = [](const std::string& keys) { return "[[experiment]]\nkind = " + keys + "\n"; };
+  const std::string seen = experiment("\"sweep\"\nsplit = \"test\"");
+  const std::string seen_trace = experiment("\"trace\"\nsplit = \"all\"");
+  const std::string unseen = experiment("\"sweep\"");
+  const std::string mean = "op = \"mean\"\nmean_from = \"trace\"";
+  const std::string models = "[models.large]\npath = \"l\"\n";
+  const auto mapped = [](const std::string& split) {
+    return "\"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\nsources = [\"sweep\"]\nsplit = \"" + split + "\"";
+  };
+
+  for (const std::string kind : {"suppress", "validate"}) {
+    const auto by = [&](const std::string& source, const std::string& keys = "") {
+      return experiment("\"" + kind + "\"\nfrom = \"" + source + "\"\n" + keys);
+    };
+    const std::string proof = "experiment '" + kind + "' suppresses what comes from ";
+    expect_refused(seen + by("sweep"), proof + "'sweep', which uses split = \"test\"");
+    expect_refused(seen + by("sweep", "split = \"all\""), proof + "'sweep'");
+    expect_refused(seen + experiment("\"minimize\"\nfrom = \"sweep\"") + by("minimize"), proof + "'sweep'");
+    expect_refused(seen_trace + experiment("\"sweep\"\n" + mean) + by("sweep"),
+                   proof + "'trace', which uses split = \"all\"");
+    expect_refused(models + unseen + experiment(mapped("test")) + by("transfer/ridge/sweep"), proof + "'transfer'");
+    expect_refused(models + seen + experiment(mapped("identify")) + by("transfer/ridge/sweep"), proof + "'sweep'");
+    expect_refused(unseen + seen_trace + by("sweep", mean), "sets neurons to the means of 'trace'");
+
+    make_experiments(study(seen + by("sweep", "split = \"identify\"")));
+    make_experiments(study(unseen + seen_trace + by("sweep")));
+    make_experiments(study(models + unseen + experiment(mapped("identify")) + by("transfer/ridge/sweep")));
+  }
+}
+
 TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
   const std::string sweep = "[[experiment]]\nkind = \"sweep\"\n[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n";
 
