@@ -20,8 +20,7 @@ std::vector<TaskEntry> guard_tasks(const GuardSettings& settings, const std::str
   std::vector<TaskEntry> tasks;
   for (const std::string& name : names) {
     TaskEntry& task = tasks.emplace_back(read_task_entry(study.task(name), {model_dir}));
-    task.items = select_split(task.items, split);
-    if (std::ssize(task.items) > settings.items) task.items.resize(static_cast<std::size_t>(settings.items));
+    task.items = take(select_split(task.items, split), settings.items, static_cast<std::uint64_t>(study.settings.seed));
     if (task.items.empty())
       throw input_error("{}: task '{}' has no item of split '{}' to guard by", settings.study, name, settings.split);
   }

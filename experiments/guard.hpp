@@ -13,7 +13,7 @@ struct GuardSettings {
   std::string study;               ///< file whose tasks guard; "": none do
   std::vector<std::string> tasks;  ///< of the study; empty: all
   std::string split = "validate";  ///< of each task, whose items are measured
-  std::int64_t items = 200;        ///< of that split, at most
+  std::int64_t items = 200;        ///< of that split, at most, drawn by the study's seed
   std::int64_t max_new_tokens = 64;
   double max_drop = 1;  ///< in points of accuracy
   std::string dtype = "float32";

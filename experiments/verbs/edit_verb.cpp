@@ -43,7 +43,8 @@ struct EditOptions {
     line.option("protect", protect, "JSON file with columns layer and neuron that no edit may touch");
     line.option("guard", guard.study, "study file whose tasks must not get worse");
     line.option("guard-task", guard.tasks, "one of them; may be repeated (default: all)");
-    line.option("guard-items", guard.items, "items of the split, of each task (default 200)");
+    line.option("guard-items", guard.items,
+                "items of the split, of each task, drawn by the study's seed (default 200)");
     line.option("guard-split", guard.split, "that they are of: validate (default), test, identify or all; see above");
     line.option("max-new-tokens", guard.max_new_tokens, "of a guard's answer (default 64)");
     line.option("max-drop", guard.max_drop, "points of accuracy that a guard may lose, as measured (default 1)");
