@@ -31,7 +31,7 @@ struct ModelEntry {
 
 /// A task of the study with its items.
 struct TaskEntry {
-  TaskSpec spec;  ///< with the format's prompt, target and grader where it names none
+  TaskSpec spec;  ///< with the format's prompt, target and grader where it names none; no chat "model"
   std::vector<TaskItem> items;
   TaskPrompt prompt;
   PromptTemplate target;

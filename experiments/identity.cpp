@@ -38,6 +38,11 @@ std::string tokenizer_hash(const std::string& dir) {
   return hash_file((std::filesystem::path(dir) / "tokenizer.json").string());
 }
 
+/// The template of a task's prompts, and the style in which they are asked where only the checkpoint says it.
+std::string prompt_of(const TaskSpec& given, const TaskSpec& read) {
+  return given.chat == "model" ? fmt::format("[chat {}] {}", read.chat, read.prompt) : read.prompt;
+}
+
 /// Weights of a model, each counted once.
 std::int64_t parameters(const ArchSpec& arch) {
   const std::int64_t qkv = (arch.H + 2 * arch.kv_heads) * arch.head_dim;
@@ -72,8 +77,8 @@ StudyIdentity make_identity(const Catalog& catalog) {
   for (const std::string& name : study.task_names()) {
     const TaskSpec& spec = catalog.task(name).spec;
     identity.tasks.push_back({spec.name, spec.file, hash_task(spec),
-                              static_cast<std::int64_t>(catalog.task(spec.name).items.size()), spec.prompt, spec.target,
-                              spec.grader});
+                              static_cast<std::int64_t>(catalog.task(spec.name).items.size()),
+                              prompt_of(study.task(name), spec), spec.target, spec.grader});
   }
   return identity;
 }

@@ -12,12 +12,25 @@ namespace {
 
 constexpr std::uint64_t kShotSeed = 0x73686f7473;
 
-// With the format's prompt, target and grader where the study names none.
-TaskSpec completed(TaskSpec spec) {
+// The style that chat = "model" means: all checkpoints must speak it.
+std::string style_of_models(const std::vector<std::string>& models) {
+  const ChatStyle& style = checkpoint_chat_style(models.front());
+  for (const std::string& model : models) {
+    const ChatStyle& other = checkpoint_chat_style(model);
+    if (std::strcmp(other.name, style.name) == 0) continue;
+    throw input_error("chat = \"model\", but {} speaks {} and {} {}: name one style, or make a study for each",
+                      models.front(), style.name, model, other.name);
+  }
+  return style.name;
+}
+
+// With the format's prompt, target and grader where the study names none, and the models' chat style.
+TaskSpec completed(TaskSpec spec, const std::vector<std::string>& models) {
   const TaskFormatKind& format = format_kind(spec.format);
   if (spec.prompt.empty()) spec.prompt = format.prompt;
   if (spec.target.empty()) spec.target = format.target;
   if (spec.grader.empty()) spec.grader = format.grader;
+  if (spec.chat == "model") spec.chat = style_of_models(models);
   const TaskSpec plain;
   const bool names_fields = spec.id_field != plain.id_field || spec.question_field != plain.question_field ||
                             spec.answer_field != plain.answer_field;
@@ -46,17 +59,9 @@ std::vector<TaskItem> shot_candidates(const TaskSpec& spec, const std::vector<Ta
   return take(pool, static_cast<std::int64_t>(pool.size()), kShotSeed);
 }
 
-std::optional<ChatStyle> chat_of(const TaskSpec& spec, const std::vector<std::string>& models) {
+std::optional<ChatStyle> chat_of(const TaskSpec& spec) {
   if (spec.chat.empty()) return std::nullopt;
-  if (spec.chat != "model") return chat_style(spec.chat);
-  const ChatStyle& style = checkpoint_chat_style(models.front());
-  for (const std::string& model : models) {
-    const ChatStyle& other = checkpoint_chat_style(model);
-    if (std::strcmp(other.name, style.name) == 0) continue;
-    throw input_error("chat = \"model\", but {} speaks {} and {} {}: name one style, or make a study for each",
-                      models.front(), style.name, model, other.name);
-  }
-  return style;
+  return chat_style(spec.chat);
 }
 
 void check_answers(const std::vector<TaskItem>& items, const Grader& grader) {
@@ -74,13 +79,12 @@ void check_answers(const std::vector<TaskItem>& items, const Grader& grader) {
 TaskEntry read_task_entry(const TaskSpec& given, const std::vector<std::string>& models) {
   const std::string origin = to_text(given.place);
   try {
-    const TaskSpec spec = completed(given);
+    const TaskSpec spec = completed(given, models);
     auto items = read_task(spec.file, format_of(spec));
     const PromptTemplate prompt(spec.prompt, origin + ": prompt");
     const PromptTemplate target(spec.target, origin + ": target");
-    PromptPlan plan{
-        prompt,     target, spec.shot_separator, spec.shots, shot_candidates(spec, items), chat_of(spec, models),
-        spec.system};
+    PromptPlan plan{prompt,        target,     spec.shot_separator, spec.shots, shot_candidates(spec, items),
+                    chat_of(spec), spec.system};
     TaskEntry entry{spec, std::move(items), TaskPrompt(std::move(plan)), target,
                     make_grader(spec.grader, grader_options(spec))};
     entry.prompt.fill(entry.items.front().fields);

@@ -1,12 +1,19 @@
 #include "experiments/unit_cost.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "experiments/identity.hpp"
+#include "tests/support/expect_error.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace neurosweep {
 namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
 
 class SmallCatalogTest : public ::testing::Test {
  protected:
@@ -18,6 +25,19 @@ class SmallCatalogTest : public ::testing::Test {
                                                      "tasks/arith.jsonl\"\ntarget = \"{reasoning}\\nA: {answer}\"\n" +
                                                      "[[experiment]]\nkind = \"sweep\"\n");
     return Catalog(read_study(dir_.file("study.toml")));
+  }
+
+  /// A study of a copy of the small reasoner with a chat template.
+  Catalog chat_catalog(const std::string& chat, const std::string& chat_template) const {
+    const std::string models = std::string(NS_SOURCE_DIR) + "/experiments/models/";
+    fs::copy(models + "reasoner-small", dir_.file("model"),
+             fs::copy_options::recursive | fs::copy_options::skip_existing);
+    testing::write_file(dir_.file("model") + "/chat_template.jinja", chat_template);
+    testing::write_file(dir_.file("chat.toml"),
+                        "[study]\nname = \"t\"\n[models.small]\npath = \"model\"\n[tasks.arith]\n" +
+                            ("file = \"" + models) + "tasks/arith.jsonl\"\nprompt = \"{question} =\"\nchat = \"" +
+                            chat + "\"\n[[experiment]]\nkind = \"trace\"\n");
+    return Catalog(read_study(dir_.file("chat.toml")));
   }
 
   testing::TempDir dir_;
@@ -59,6 +79,25 @@ TEST_F(Identity, WhatChangesNoRowIsNoPartOfIt) {
 
   EXPECT_EQ(hash_with("share_devices = true\nmemory = \"8GiB\"\nunit_deadline = 9"), hash_with(""));
   EXPECT_NE(hash_with("seed = 4"), hash_with(""));
+}
+
+TEST_F(Identity, HoldsTheChatStyleThatTheCheckpointSaysAndNothingElseOfItsTemplate) {
+  const auto identity = [&](const std::string& chat, const std::string& chat_template) {
+    return make_identity(chat_catalog(chat, chat_template));
+  };
+  const auto id = [&](const std::string& chat, const std::string& chat_template) {
+    return make_study_id(identity(chat, chat_template));
+  };
+
+  EXPECT_NE(id("model", "<|im_start|>"), id("model", "<|user|>"));
+  EXPECT_EQ(id("model", "<|im_start|>"), id("model", "{{ messages }}<|im_start|>"));
+  EXPECT_EQ(id("chatml", "<|im_start|>"), id("chatml", "<|user|>"));
+  EXPECT_EQ(id("", "<|im_start|>"), id("", "<|user|>"));
+  EXPECT_EQ(identity("", "<|im_start|>").tasks.at(0).prompt_template, "{question} =");
+  create_or_open_results(dir_.file("store"), identity("model", "<|im_start|>"));
+  expect_error(ErrorKind::store,
+               HasSubstr("(task arith: template is [chat chatml] {question} = there, [chat zephyr] {question} = now)"),
+               [&] { create_or_open_results(dir_.file("store"), identity("model", "<|user|>")); });
 }
 
 }  // namespace
