@@ -86,7 +86,7 @@ class Workbench {
   std::optional<Decoder> decoder_;
 };
 
-/// Limits of a sweep in a process that holds `decoder` and may hold `memory` bytes in all.
+/// Limits of a sweep in a process that holds `decoder` and may hold `memory` bytes in all; on a GPU only `rows`.
 ///   throws  Error{input}: the process already holds as much
 SweepLimits limits_within(std::int64_t memory, const Decoder& decoder, std::int64_t rows);
 

@@ -74,7 +74,7 @@ int run_sweep(const std::vector<std::string>& words) {
   line.option("summary", summary_path, "time, rate and memory as JSON (also printed)");
   line.option("threads", threads, "compute threads (default 1)");
   line.option("rows", rows, "arms in one batch, at most (default 64)");
-  line.option("memory", memory, "most memory of the process, like 8GiB (default: what runs best)");
+  line.option("memory", memory, "most memory of the process on a CPU, like 8GiB (default: what runs best)");
   line.option("dtype", dtype, "of the weights: float32 (default), bfloat16 or float16");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
   if (model.empty() || job_path.empty()) throw input_error("--model DIR and --job JOB.json are needed");

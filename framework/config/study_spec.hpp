@@ -30,8 +30,10 @@ struct StudySettings {
                "neighbouring ranks that hold each model together, for models larger than one device; part of the study",
                Range{1, 1024});
     v.optional("device", device, "auto (a GPU where there is one), cpu or cuda");
-    v.optional("memory", memory,
-               "most memory of each rank, like \"8GiB\", for the batches of sweeps; \"\": what runs best");
+    v.optional(
+        "memory", memory,
+        "most memory of each rank on a CPU while sweep, race and minimize measure exact effects, like \"8GiB\"; bounds "
+        "nothing else (replies, gradients, GPUs); \"\": what runs best");
     v.optional("unit_deadline", unit_deadline, "seconds after which a unit counts as hung; 0: never", kNotNegative);
     v.optional("share_devices", share_devices,
                "let a rank use a GPU that another process uses already, with a warning");
