@@ -14,8 +14,8 @@ namespace neurosweep {
 
 namespace {
 
-/// The donor's sets as a plan holds them.
-std::vector<DonorSet> planned_sets(const Plan& plan) {
+/// The donor's sets as a plan holds them: a random control has its neurons in the order of those that they stand for.
+std::vector<DonorSet> planned_sets(const Plan& plan, const TransferKeys& keys) {
   std::vector<DonorSet> sets;
   for (const SetMemberRow& row : plan.members) {
     if (sets.empty() || sets.back().source != row.set_name || sets.back().task != row.task) {
@@ -25,6 +25,11 @@ std::vector<DonorSet> planned_sets(const Plan& plan) {
       sets.push_back({row.set_name, row.task, form, {}});
     }
     sets.back().neurons.push_back({neuron_of(row), 0, row.value});
+  }
+  for (std::size_t i = 1; keys.random && i < sets.size(); ++i) {
+    const DonorSet& own = sets[i - 1];
+    if (sets[i].source != random_source(own.source) || sets[i].task != own.task) continue;
+    for (std::size_t k = 0; k < own.neurons.size(); ++k) sets[i].neurons[k].stands_for = own.neurons[k].id;
   }
   return sets;
 }
@@ -103,7 +108,7 @@ class TransferExperiment final : public Experiment {
     const auto seed = content_seed(catalog.study(), fmt::format("{}|{}|shuffled", keys_.name, unit.model));
     const MapSettings settings{maps_of(catalog), kind_,       keys_.samples,
                                keys_.candidates, keys_.ridge, static_cast<std::uint64_t>(seed)};
-    return measure_maps(models, std::move(texts), settings, tiles, planned_sets(plan));
+    return measure_maps(models, std::move(texts), settings, tiles, planned_sets(plan, keys_));
   }
 
   void reduce(const Catalog& catalog, Database& db) const override {

@@ -51,7 +51,9 @@ struct TransferKeys {
     v.optional("shuffled", shuffled,
                "true: also MAP-shuffled, the control: each map fitted on samples whose pairing was dealt anew");
     v.optional("random", random,
-               "true: also the source \"random SOURCE\", the control: as many random neurons of the same donor layers");
+               "true: also the source \"random SOURCE\", the control: as many random neurons of the same donor layers, "
+               "pushed as "
+               "far, or pulled as far from their means");
     v.optional("align", align,
                "a sample is: characters (two tokens that end at the same one) or means (of a whole completion)");
     v.optional("layers", layers, "neurons are matched between: paired (layers, by CKA) or all (pairs of layers)");

@@ -221,7 +221,7 @@ class MapMaker {
     for (const DonorNeuron& neuron : set.neurons) {
       const auto matrix = matrices.find(neuron.id.layer);
       if (matrix == matrices.end()) continue;
-      const double value = set.form == DonorForm::push ? neuron.value : neuron.value - donor_mean(neuron.id);
+      const double value = set.form == DonorForm::push ? neuron.value : displacement(neuron);
       target.add_(matrix->second.t().matmul(written_.at(neuron.id)), value);
       ++n;
     }
@@ -235,6 +235,11 @@ class MapMaker {
       }
     }
     return values;
+  }
+
+  /// How far a pull moves a neuron from its mean.
+  double displacement(const DonorNeuron& neuron) const {
+    return neuron.value - donor_mean(neuron.stands_for.value_or(neuron.id));
   }
 
   double donor_mean(const NeuronId& id) const {

@@ -28,6 +28,7 @@ struct MappedNeuron {
   std::int64_t n = 0;
   double similarity = 0;
   std::optional<NeuronId> donor;
+  double rest = 0;  ///< activation that it is moved from: the mean for a pull
 };
 
 using MappedSet = std::vector<MappedNeuron>;
@@ -41,24 +42,29 @@ class SetMapper {
         donor_moments_(read_moments(measured, kDonorMoments)),
         receiver_moments_(read_moments(measured, kReceiverMoments)) {}
 
-  static MappedSet identity(const DonorSet& set) {
+  MappedSet identity(const DonorSet& set) const {
     MappedSet mapped;
-    for (const auto& [id, score, value, sd, n] : set.neurons) mapped.push_back({id, score, value, sd, n, 1, id});
+    for (const DonorNeuron& neuron : set.neurons) {
+      const bool elsewhere = set.form == DonorForm::pull && neuron.stands_for;
+      const double value =
+          elsewhere ? moments_of(donor_moments_, neuron.id).first + displacement(neuron) : neuron.value;
+      mapped.push_back({neuron.id, neuron.score, value, neuron.sd, neuron.n, 1, neuron.id});
+    }
     return mapped;
   }
 
   MappedSet matching(const DonorSet& set, const std::map<NeuronId, NeuronMatchRow>& matches) const {
     MappedSet mapped;
-    for (const auto& [id, score, value, sd, n] : set.neurons) {
-      const auto found = matches.find(id);
+    const bool pull = set.form == DonorForm::pull;
+    for (const DonorNeuron& neuron : set.neurons) {
+      const auto found = matches.find(neuron.id);
       if (found == matches.end()) continue;
       const NeuronMatchRow& match = found->second;
       const NeuronId to{LayerIndex(match.receiver_layer), NeuronIndex(match.receiver_neuron)};
-      const double moved =
-          set.form == DonorForm::pull
-              ? moments_of(receiver_moments_, to).first + match.slope * (value - moments_of(donor_moments_, id).first)
-              : match.slope * value;
-      mapped.push_back({to, score, moved, std::abs(match.slope) * sd, n, match.held_out, id});
+      const double rest = pull ? moments_of(receiver_moments_, to).first : 0;
+      const double moved = match.slope * (pull ? displacement(neuron) : neuron.value);
+      mapped.push_back({to, neuron.score, rest + moved, std::abs(match.slope) * neuron.sd, neuron.n, match.held_out,
+                        neuron.id, rest});
     }
     return mapped;
   }
@@ -75,6 +81,11 @@ class SetMapper {
     const LayerMoments& layer = moments.at(id.layer);
     const auto i = static_cast<std::size_t>(to_int(id.neuron));
     return {layer.means[i], layer.sds[i]};
+  }
+
+  /// How far a pull moves a neuron from its mean on the donor.
+  double displacement(const DonorNeuron& neuron) const {
+    return neuron.value - moments_of(donor_moments_, neuron.stands_for.value_or(neuron.id)).first;
   }
 
   void for_each_block(const DonorSet& set, const char* quantity, const std::string& map,
@@ -120,8 +131,9 @@ class SetMapper {
         const NeuronId id{LayerIndex(row.receiver_layer), NeuronIndex(static_cast<int>(value[0]))};
         const auto [mean, sd] = moments_of(receiver_moments_, id);
         const bool pull = set.form == DonorForm::pull;
-        mapped.push_back({id, value[2], pull ? mean + value[1] : value[1], pull ? sd : 0,
-                          pull ? set.neurons.front().n : 0, cosine, std::nullopt});
+        const double rest = pull ? mean : 0;
+        mapped.push_back({id, value[2], rest + value[1], pull ? sd : 0, pull ? set.neurons.front().n : 0, cosine,
+                          std::nullopt, rest});
       }
     });
     std::ranges::stable_sort(mapped, std::greater{}, &MappedNeuron::score);
@@ -133,16 +145,17 @@ class SetMapper {
   Moments donor_moments_, receiver_moments_;
 };
 
+/// Of how far it moves its neurons.
 double norm_of(const MappedSet& set) {
   double squares = 0;
-  for (const MappedNeuron& neuron : set) squares += neuron.value * neuron.value;
+  for (const MappedNeuron& neuron : set) squares += (neuron.value - neuron.rest) * (neuron.value - neuron.rest);
   return std::sqrt(squares);
 }
 
 void scale_to(MappedSet& set, double norm) {
   const double own = norm_of(set);
   if (own == 0) return;
-  for (MappedNeuron& neuron : set) neuron.value *= norm / own;
+  for (MappedNeuron& neuron : set) neuron.value = neuron.rest + (neuron.value - neuron.rest) * (norm / own);
 }
 
 void add_product(TransferProduct& rows, std::vector<TransferredNeuronRow>& provenance, const TransferSpec& spec,
@@ -240,6 +253,7 @@ DonorSet draw_random_control(const TransferSpec& spec, std::int64_t M, const Don
   control.source = random_source(set.source);
   for (DonorNeuron& neuron : control.neurons) {
     auto& left = drawn.at(neuron.id.layer);
+    neuron.stands_for = neuron.id;
     neuron.id = left.back();
     left.pop_back();
   }
@@ -289,14 +303,12 @@ TransferRows make_transfer_rows(const MeasuredTransfer& measured, const std::vec
       if (!is_shuffled(map)) rows.matches = matched;
     }
     for (const DonorSet& set : sets) {
-      MappedSet mapped = map == kIdentityMap ? SetMapper::identity(set)
+      MappedSet mapped = map == kIdentityMap ? mapper.identity(set)
                          : is_matching       ? mapper.matching(set, matches)
                                              : mapper.residual(set, map);
       norms[{map, set.source, set.task}] = norm_of(mapped);
       for (const std::string& real : spec.maps) {
-        if (set.form == DonorForm::push && map == shuffled_map(real)) {
-          scale_to(mapped, norms.at({real, set.source, set.task}));
-        }
+        if (map == shuffled_map(real)) scale_to(mapped, norms.at({real, set.source, set.task}));
       }
       add_product(rows.products[transfer_product(spec.experiment, map, set.source)], rows.neurons, spec, map, set,
                   mapped);

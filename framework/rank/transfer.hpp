@@ -20,9 +20,10 @@ std::string_view form_name(DonorForm form);
 struct DonorNeuron {
   NeuronId id;
   double score = 0;
-  double value = 0;    ///< push: activation to add; pull: to move towards
-  double sd = 0;       ///< pull: between successful attempts
-  std::int64_t n = 0;  ///< pull: successful attempts
+  double value = 0;                         ///< push: activation to add; pull: to move towards
+  double sd = 0;                            ///< pull: between successful attempts
+  std::int64_t n = 0;                       ///< pull: successful attempts
+  std::optional<NeuronId> stands_for = {};  ///< random control: the neuron in whose place it is, whose value it has
 };
 
 /// What a source chose on the donor for a task.
@@ -33,7 +34,8 @@ struct DonorSet {
   std::vector<DonorNeuron> neurons;  ///< most important first
 };
 
-/// The control of a source: as many random neurons of the same donor layers, with the same values.
+/// The control of a source: as many random neurons of the same donor layers, with the same pushes, or pulled as far
+/// from their own means.
 std::string random_source(const std::string& source);
 
 /// The sets of all sources, with the directions or templates that go with them, in the order of the sources, each
@@ -65,8 +67,8 @@ struct TransferRows {
   std::map<std::string, TransferProduct> products;  ///< by transfer_product()
 };
 
-/// Maps the sets by every map of the transfer's spec. The pushes of a shuffled map get the norm of those of the map
-/// itself.
+/// Maps the sets by every map of the transfer's spec. What a shuffled map pushes, or pulls away from the means, gets
+/// the norm of that of the map itself.
 TransferRows make_transfer_rows(const MeasuredTransfer& measured, const std::vector<DonorSet>& sets);
 
 /// Writes layer_similarity, transfer_map, neuron_match and transferred_neuron of a transfer from its measured blocks,

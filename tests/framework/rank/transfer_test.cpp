@@ -92,8 +92,15 @@ class TransferTest : public ::testing::Test {
     db().insert(directions);
   }
 
-  SteeringPattern made(const std::string& map, const std::string& task = "add") {
-    return read_steering_pattern(db(), transfer_product(kTransfer, map, "found"), "wide", task);
+  // Neurons 0.2 and 0.1 with targets 3 above their mean and at it.
+  void add_template() {
+    add_donor({{2, 0.0}, {1, 0.0}});
+    db().insert(std::vector<SuccessTemplateRow>{{"found", "tiny", "add", 0, 2, 7, 4.0, 0.5},
+                                                {"found", "tiny", "add", 0, 1, 7, 1.0, 0.5}});
+  }
+
+  SteeringPattern made(const std::string& map, const std::string& task = "add", const std::string& source = "found") {
+    return read_steering_pattern(db(), transfer_product(kTransfer, map, source), "wide", task);
   }
 
   testing::SyntheticStore store_;
@@ -153,9 +160,7 @@ TEST_F(TransferTest, MovesADirectionToMatchedNeuronsInTheReceiversUnits) {
 TEST_F(TransferTest, MovesATemplateAboutTheMeansOfBothNeurons) {
   add_layers();
   add_candidates();
-  add_donor({{2, 0.0}, {1, 0.0}});
-  db().insert(std::vector<SuccessTemplateRow>{{"found", "tiny", "add", 0, 2, 7, 4.0, 0.5},
-                                              {"found", "tiny", "add", 0, 1, 7, 1.0, 0.5}});
+  add_template();
 
   reduce_transfer(db(), spec({kMatchingMap}));
 
@@ -184,6 +189,52 @@ TEST_F(TransferTest, GivesAShuffledMapTheNormOfTheRealOne) {
   ASSERT_THAT(control, SizeIs(2));
   EXPECT_NEAR(std::hypot(control[0].value, control[1].value), 5, 1e-6);
   EXPECT_THAT(db().select<NeuronMatchRow>(), SizeIs(6)) << "the control's partners are not kept";
+}
+
+TEST_F(TransferTest, MovesAShuffledTemplateAsFarFromTheMeansAsTheRealOne) {
+  add_layers();
+  add_candidates();
+  add_block(kCandidates, shuffled_map(kMatchingMap), 0, 1,
+            {0, 0, 0, 1, 0, 0, 0, 0.1F, 0, 1, 0, 0, 2, 0.2F, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0});
+  add_block(kMappedPush, kRidgeMap, -1, 1, {0.7F, 2, 3, 6, 0, -4, 9}, "add");
+  add_block(kMappedPush, shuffled_map(kRidgeMap), -1, 1, {0.1F, 1, 30, 1, 2, 40, 2}, "add");
+  add_template();
+
+  reduce_transfer(db(), spec({kMatchingMap, shuffled_map(kMatchingMap), kRidgeMap, shuffled_map(kRidgeMap)}));
+
+  const auto matched = made(shuffled_map(kMatchingMap)).neurons, mapped = made(shuffled_map(kRidgeMap)).neurons;
+  ASSERT_THAT(matched, SizeIs(2));
+  EXPECT_NEAR(matched[0].value, 2 + 3, 1e-6) << "the real one moves it by -3, and this one by 3 times 0.4";
+  EXPECT_NEAR(matched[1].value, 2, 1e-6);
+  ASSERT_THAT(mapped, SizeIs(2));
+  EXPECT_NEAR(mapped[0].value, 2 + 4, 1e-6);
+  EXPECT_NEAR(mapped[1].value, 2 + 3, 1e-6);
+}
+
+TEST_F(TransferTest, PullsARandomControlAsFarFromItsMeanAsTheTemplate) {
+  add_block(kHsicQuantity, "", -1, -1, {0.1F, 1, 0.9F, 0.2F, 1, 1, 1, 1});
+  add_block(kDonorMoments, "", 0, -1, {10, 1, 1, 20, 2, 2, 2, 2});
+  add_block(kDonorMoments, "", 1, -1, {1, 1, 1, 1, 2, 2, 2, 2});
+  add_block(kReceiverMoments, "", -1, 0, {2, 2, 2, 4, 4, 4});
+  add_block(kReceiverMoments, "", -1, 1, {5, 6, 7, 4, 4, 4});
+  add_block(kCandidates, kMatchingMap, 0, 1,
+            {0, 0.5F, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 2, 1, 1, 2, 0, 0, 1, 0.5F, 0, 1, 0, 0});
+  add_block(kCandidates, kMatchingMap, 1, 0, std::vector<float>(24, 0));
+  add_template();
+  TransferSpec wanted = spec({kMatchingMap, kIdentityMap});
+  wanted.random_seed = 4;
+
+  reduce_transfer(db(), wanted);
+
+  const auto drawn = made(kIdentityMap, "add", "random found").neurons;
+  ASSERT_THAT(drawn, SizeIs(2));
+  const auto mean = [](const PatternNeuron& neuron) { return neuron.id.neuron == NeuronIndex{0} ? 10 : 20; };
+  EXPECT_NEAR(drawn[0].value, mean(drawn[0]) + 3, 1e-6);
+  EXPECT_NEAR(drawn[1].value, mean(drawn[1]), 1e-6);
+  const auto matched = made(kMatchingMap, "add", "random found").neurons;
+  ASSERT_THAT(matched, SizeIs(2));
+  EXPECT_NEAR(matched[0].value, (matched[0].id.neuron == NeuronIndex{0} ? 5 : 6) + 3, 1e-6) << "slope 1 everywhere";
+  EXPECT_NEAR(made(kIdentityMap).neurons[0].value, 4, 1e-6);
 }
 
 TEST_F(TransferTest, MapsABareSetToNeuronsThatWriteAlike) {
@@ -226,6 +277,8 @@ TEST_F(TransferTest, DrawsControlsFromTheSameLayersWithTheSameValues) {
   ASSERT_THAT(sets[1].neurons, SizeIs(2));
   EXPECT_EQ(sets[1].neurons[0].value, 3);
   EXPECT_EQ(sets[1].neurons[1].value, -1);
+  EXPECT_EQ(sets[1].neurons[0].stands_for, sets[0].neurons[0].id);
+  EXPECT_EQ(sets[1].neurons[1].stands_for, sets[0].neurons[1].id);
   std::set<int> drawn;
   for (const DonorNeuron& neuron : sets[1].neurons) {
     EXPECT_EQ(neuron.id.layer, LayerIndex{0});
