@@ -106,8 +106,9 @@ class TransferExperiment final : public Experiment {
     std::vector<LayerTile> tiles;
     for (const std::string& text : unit.texts) tiles.push_back(tile_of(text));
     const auto seed = content_seed(catalog.study(), fmt::format("{}|{}|shuffled", keys_.name, unit.model));
-    const MapSettings settings{maps_of(catalog), kind_,       keys_.samples,
-                               keys_.candidates, keys_.ridge, static_cast<std::uint64_t>(seed)};
+    const MapSettings settings{maps_of(catalog),     kind_,       keys_.samples,
+                               keys_.candidates,     keys_.ridge, static_cast<std::uint64_t>(seed),
+                               keys_.layers_per_unit};
     return measure_maps(models, std::move(texts), settings, tiles, planned_sets(plan, keys_));
   }
 
@@ -123,13 +124,15 @@ class TransferExperiment final : public Experiment {
     const std::int64_t grids =
         layers_ == MatchedLayers::all ? (donor.arch.L + keys_.layers_per_unit - 1) / keys_.layers_per_unit : 0;
     const std::int64_t units = groups * (1 + grids);
+    const std::int64_t slabs = (donor.arch.L - std::min(groups, donor.arch.L)) / keys_.layers_per_unit;
     for (const ModelEntry* model : {&donor, &receiver}) {
       auto& work = forecast.by_model[model->spec.name];
       for (const std::string& task : keys_.tasks) {
         for (const TaskItem& item : items_of(catalog, task)) {
           const auto text = catalog.reference(*model, catalog.task(task), item);
-          work.forwards += 1 + units;
-          work.forward_tokens += static_cast<double>(1 + units) * static_cast<double>(text.tokens.size());
+          const std::int64_t times = 1 + units + (model == &donor ? slabs : 0);
+          work.forwards += times;
+          work.forward_tokens += static_cast<double>(times) * static_cast<double>(text.tokens.size());
           work.add_example(text);
         }
       }

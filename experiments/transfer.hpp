@@ -63,7 +63,8 @@ struct TransferKeys {
                kTransferRidge);
     v.optional("items_per_unit", items_per_unit, "items in one batch for CKA", kPositive);
     v.optional("layers_per_unit", layers_per_unit,
-               "receiver layers in one unit of work: it holds the samples of so many layers of both models", kPositive);
+               "receiver layers in one unit of work; it holds the samples of so many layers of each model at a time",
+               kPositive);
   }
 };
 

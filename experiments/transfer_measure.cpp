@@ -61,64 +61,85 @@ TransferBlockRow block(const char* quantity, const std::string& map, std::int64_
   return row;
 }
 
-/// Fits and emits everything that a unit's tiles ask for.
+/// Fits and emits everything that a unit's tiles ask for. The samples of the receiver's layers are there throughout,
+/// those of the donor's a few layers at a time.
 class MapMaker {
  public:
   MapMaker(const ModelPair& models, const SharedTexts& texts, const MapSettings& settings,
            const std::vector<LayerTile>& tiles, const std::vector<DonorSet>& sets)
       : settings_(settings), tiles_(tiles), sets_(sets) {
-    read(models, texts);
+    split_samples(sampled_, texts.donor, settings_.kind);
+    read_receiver(models.receiver(), texts.receiver);
+    const Decoder& donor = models.donor();
+    for (const auto slab : donor_slabs(tiles_, settings_.donor_layers)) {
+      read_donor(donor, texts.donor, slab);
+      for (const LayerTile& tile : slab) measure(tile);
+    }
   }
 
   UnitRows make() {
-    std::set<std::int64_t> donors, receivers;
-    for (const LayerTile& tile : tiles_) {
-      for (const std::string& map : settings_.maps) {
-        if (map == kMatchingMap || map == shuffled_map(kMatchingMap)) add_candidates(map, tile);
-      }
-      if (donors.insert(tile.donor).second) {
-        rows_.add(block(kDonorMoments, "", tile.donor, -1, sampled_, moments(donor_samples(tile).neurons)));
-      }
-      if (receivers.insert(tile.receiver).second) {
-        rows_.add(block(kReceiverMoments, "", -1, tile.receiver, sampled_, moments(receiver_samples(tile).neurons)));
-      }
-    }
     for (const std::string& map : settings_.maps) {
-      if (map.starts_with(kRidgeMap) || map.starts_with(kProcrustesMap)) {
-        for (const std::int64_t receiver : receivers) add_residual(map, receiver);
-      }
+      if (!is_residual(map)) continue;
+      for (const auto& [receiver, columns] : columns_) add_residual(map, to_int(receiver));
     }
     return std::move(rows_);
   }
 
  private:
-  void read(const ModelPair& models, const SharedTexts& texts) {
-    split_samples(sampled_, texts.donor, settings_.kind);
-    std::set<LayerIndex> donor_layers, receiver_layers;
-    for (const LayerTile& tile : tiles_) {
-      donor_layers.insert(static_cast<LayerIndex>(tile.donor));
-      receiver_layers.insert(static_cast<LayerIndex>(tile.receiver));
+  /// A residual map to one of the receiver's layers, from all donor layers that are paired with it.
+  struct Residual {
+    std::vector<TransferBlockRow> fits;                                 ///< by donor layer
+    std::map<NeuronId, std::vector<float>> cosines;                     ///< of neurons of bare sets
+    std::map<std::size_t, std::pair<at::Tensor, std::int64_t>> pushes;  ///< what a set writes, mapped, and its neurons
+  };
+
+  static bool is_residual(const std::string& map) {
+    return map.starts_with(kRidgeMap) || map.starts_with(kProcrustesMap);
+  }
+
+  void read_receiver(const Decoder& receiver, const std::vector<ObservedText>& texts) {
+    std::set<LayerIndex> layers;
+    for (const LayerTile& tile : tiles_) layers.insert(static_cast<LayerIndex>(tile.receiver));
+    sampled_.receiver = read_samples(receiver, texts, std::vector(layers.begin(), layers.end()), settings_.kind);
+    for (const LayerIndex layer : layers) {
+      columns_[layer] = down_matrix(receiver, layer);
+      lengths_[layer] = columns_[layer].norm(2, {0}).clamp_min(1e-300);
     }
-    const auto samples = [&](const Decoder& model, const std::vector<ObservedText>& read,
-                             const std::set<LayerIndex>& layers) {
-      return read_samples(model, read, std::vector(layers.begin(), layers.end()), settings_.kind);
-    };
-    const Decoder& donor = models.donor();
-    sampled_.donor = samples(donor, texts.donor, donor_layers);
+    dealt_.fit = sampled_.fit;
+    dealt_.held_out = sampled_.held_out;
+    CounterRng rng(settings_.deal_seed);
+    shuffle(dealt_.fit, rng);
+    shuffle(dealt_.held_out, rng);
+  }
+
+  void read_donor(const Decoder& donor, const std::vector<ObservedText>& texts, std::span<const LayerTile> slab) {
+    sampled_.donor.clear();
+    written_.clear();
+    std::set<LayerIndex> layers;
+    for (const LayerTile& tile : slab) layers.insert(static_cast<LayerIndex>(tile.donor));
+    sampled_.donor = read_samples(donor, texts, std::vector(layers.begin(), layers.end()), settings_.kind);
     for (const DonorSet& set : sets_) {
       for (const DonorNeuron& neuron : set.neurons) {
-        if (donor_layers.contains(neuron.id.layer) && !written_.contains(neuron.id)) {
+        if (layers.contains(neuron.id.layer) && !written_.contains(neuron.id)) {
           written_[neuron.id] = donor.down_column(neuron.id).to(at::kCPU, at::kDouble).clone();
         }
       }
     }
-    const Decoder& receiver = models.receiver();
-    sampled_.receiver = samples(receiver, texts.receiver, receiver_layers);
-    for (const LayerIndex layer : receiver_layers) columns_[layer] = down_matrix(receiver, layer);
-    dealt_ = sampled_;
-    CounterRng rng(settings_.deal_seed);
-    shuffle(dealt_.fit, rng);
-    shuffle(dealt_.held_out, rng);
+  }
+
+  void measure(const LayerTile& tile) {
+    for (const std::string& map : settings_.maps) {
+      if (map == kMatchingMap || map == shuffled_map(kMatchingMap)) add_candidates(map, tile);
+    }
+    if (donors_.insert(tile.donor).second) {
+      rows_.add(block(kDonorMoments, "", tile.donor, -1, sampled_, moments(donor_samples(tile).neurons)));
+    }
+    if (receivers_.insert(tile.receiver).second) {
+      rows_.add(block(kReceiverMoments, "", -1, tile.receiver, sampled_, moments(receiver_samples(tile).neurons)));
+    }
+    for (const std::string& map : settings_.maps) {
+      if (tile.paired && is_residual(map)) fit_residual(map, tile);
+    }
   }
 
   static at::Tensor down_matrix(const Decoder& decoder, LayerIndex layer) {
@@ -161,51 +182,73 @@ class MapMaker {
                     {all.const_data_ptr<float>(), all.const_data_ptr<float>() + all.numel()}));
   }
 
-  void add_residual(const std::string& map, std::int64_t receiver) {
-    std::map<LayerIndex, at::Tensor> matrices;
-    for (const LayerTile& tile : tiles_) {
-      if (!tile.paired || tile.receiver != receiver) continue;
-      const PairedSamples samples = pair(tile, &LayerSamples::residual, map);
-      const ResidualMap fitted =
-          map.starts_with(kRidgeMap) ? fit_ridge(samples, settings_.ridge) : fit_procrustes(samples);
-      rows_.add(block(kMapFit, map, tile.donor, receiver, sampled_,
-                      {static_cast<float>(fitted.fit), static_cast<float>(fitted.held_out)}));
-      matrices[static_cast<LayerIndex>(tile.donor)] = fitted.matrix;
+  void fit_residual(const std::string& map, const LayerTile& tile) {
+    const PairedSamples samples = pair(tile, &LayerSamples::residual, map);
+    const ResidualMap fitted =
+        map.starts_with(kRidgeMap) ? fit_ridge(samples, settings_.ridge) : fit_procrustes(samples);
+    Residual& residual = residuals_[{map, tile.receiver}];
+    residual.fits.push_back(block(kMapFit, map, tile.donor, tile.receiver, sampled_,
+                                  {static_cast<float>(fitted.fit), static_cast<float>(fitted.held_out)}));
+    for (std::size_t i = 0; i < sets_.size(); ++i) {
+      const DonorSet& set = sets_[i];
+      at::Tensor sum = at::zeros({fitted.matrix.size(1)}, at::kDouble);
+      std::int64_t n = 0;
+      for (const DonorNeuron& neuron : set.neurons) {
+        if (to_int(neuron.id.layer) != tile.donor) continue;
+        const at::Tensor target = fitted.matrix.t().matmul(written_.at(neuron.id));
+        ++n;
+        if (set.form == DonorForm::bare) {
+          residual.cosines[neuron.id] = cosines(neuron.id, target, tile.receiver);
+        } else {
+          sum.add_(target, set.form == DonorForm::push ? neuron.value : displacement(neuron));
+        }
+      }
+      if (n == 0 || set.form == DonorForm::bare) continue;
+      auto& [all, of] = residual.pushes[i];
+      all = of == 0 ? sum : all.add(sum);
+      of += n;
     }
-    if (matrices.empty()) return;
-    for (const DonorSet& set : sets_) {
-      std::vector<float> values =
-          set.form == DonorForm::bare ? cosines(set, matrices, receiver) : push(set, matrices, receiver);
+  }
+
+  void add_residual(const std::string& map, std::int64_t receiver) {
+    const auto found = residuals_.find({map, receiver});
+    if (found == residuals_.end()) return;
+    Residual& residual = found->second;
+    for (TransferBlockRow& row : residual.fits) rows_.add(std::move(row));
+    for (std::size_t i = 0; i < sets_.size(); ++i) {
+      const DonorSet& set = sets_[i];
+      const bool bare = set.form == DonorForm::bare;
+      std::vector<float> values = bare ? cosines_of(set, residual) : push(i, residual, receiver);
       if (values.empty()) continue;
-      TransferBlockRow row =
-          block(set.form == DonorForm::bare ? kCosines : kMappedPush, map, -1, receiver, sampled_, std::move(values));
+      TransferBlockRow row = block(bare ? kCosines : kMappedPush, map, -1, receiver, sampled_, std::move(values));
       row.source = set.source;
       row.task = set.task;
       rows_.add(std::move(row));
     }
   }
 
-  /// For each neuron of a set the receiver's neurons that write most along what it writes.
-  std::vector<float> cosines(const DonorSet& set, const std::map<LayerIndex, at::Tensor>& matrices,
-                             std::int64_t receiver) const {
-    const at::Tensor& columns = columns_.at(static_cast<LayerIndex>(receiver));
-    const at::Tensor lengths = columns.norm(2, {0}).clamp_min(1e-300);
+  static std::vector<float> cosines_of(const DonorSet& set, const Residual& residual) {
     std::vector<float> values;
     for (const DonorNeuron& neuron : set.neurons) {
-      const auto matrix = matrices.find(neuron.id.layer);
-      if (matrix == matrices.end()) continue;
-      const at::Tensor target = matrix->second.t().matmul(written_.at(neuron.id));
-      const double size = target.norm().item<double>();
-      if (size == 0) continue;
-      const at::Tensor cosine = columns.t().matmul(target).div(lengths.mul(size));
-      const at::Tensor best = std::get<1>(cosine.abs().topk(std::min(kCosinesKept, cosine.size(0))));
-      for (std::int64_t k = 0; k < best.size(0); ++k) {
-        const auto j = best[k].item<std::int64_t>();
-        for (const double value :
-             {static_cast<double>(to_int(neuron.id.layer)), static_cast<double>(to_int(neuron.id.neuron)),
-              static_cast<double>(j), cosine[j].item<double>()}) {
-          values.push_back(static_cast<float>(value));
-        }
+      const auto found = residual.cosines.find(neuron.id);
+      if (found != residual.cosines.end()) values.insert(values.end(), found->second.begin(), found->second.end());
+    }
+    return values;
+  }
+
+  /// The receiver's neurons that write most along what one of the donor's writes, mapped.
+  std::vector<float> cosines(const NeuronId& id, const at::Tensor& target, std::int64_t receiver) const {
+    const at::Tensor& columns = columns_.at(static_cast<LayerIndex>(receiver));
+    const double size = target.norm().item<double>();
+    if (size == 0) return {};
+    const at::Tensor cosine = columns.t().matmul(target).div(lengths_.at(static_cast<LayerIndex>(receiver)).mul(size));
+    const at::Tensor best = std::get<1>(cosine.abs().topk(std::min(kCosinesKept, cosine.size(0))));
+    std::vector<float> values;
+    for (std::int64_t k = 0; k < best.size(0); ++k) {
+      const auto j = best[k].item<std::int64_t>();
+      for (const double value : {static_cast<double>(to_int(id.layer)), static_cast<double>(to_int(id.neuron)),
+                                 static_cast<double>(j), cosine[j].item<double>()}) {
+        values.push_back(static_cast<float>(value));
       }
     }
     return values;
@@ -213,19 +256,11 @@ class MapMaker {
 
   /// As many of the receiver's neurons, and what to add to them, so that they write what the set's push writes, mapped.
   /// A template pushes from the donor's mean.
-  std::vector<float> push(const DonorSet& set, const std::map<LayerIndex, at::Tensor>& matrices,
-                          std::int64_t receiver) const {
+  std::vector<float> push(std::size_t set, const Residual& residual, std::int64_t receiver) const {
+    const auto written = residual.pushes.find(set);
+    if (written == residual.pushes.end()) return {};
+    const auto& [target, n] = written->second;
     const at::Tensor& columns = columns_.at(static_cast<LayerIndex>(receiver));
-    at::Tensor target = at::zeros({columns.size(0)}, at::kDouble);
-    std::int64_t n = 0;
-    for (const DonorNeuron& neuron : set.neurons) {
-      const auto matrix = matrices.find(neuron.id.layer);
-      if (matrix == matrices.end()) continue;
-      const double value = set.form == DonorForm::push ? neuron.value : displacement(neuron);
-      target.add_(matrix->second.t().matmul(written_.at(neuron.id)), value);
-      ++n;
-    }
-    if (n == 0) return {};
     const Pursuit found = pursue(target, columns, n);
     std::vector<float> values = {static_cast<float>(found.cosine)};
     for (std::size_t k = 0; k < found.columns.size(); ++k) {
@@ -250,8 +285,11 @@ class MapMaker {
   const std::vector<LayerTile>& tiles_;
   const std::vector<DonorSet>& sets_;
   SampledModels sampled_, dealt_;
-  std::map<NeuronId, at::Tensor> written_;    ///< [D] f64, by neurons of the donor's sets
-  std::map<LayerIndex, at::Tensor> columns_;  ///< [D, M] f64, of the receiver
+  std::set<std::int64_t> donors_, receivers_;  ///< with moments
+  std::map<NeuronId, at::Tensor> written_;     ///< [D] f64, by neurons of the donor's sets in the layers that are there
+  std::map<LayerIndex, at::Tensor> columns_;   ///< [D, M] f64, of the receiver
+  std::map<LayerIndex, at::Tensor> lengths_;   ///< [M] f64, of the columns
+  std::map<std::pair<std::string, std::int64_t>, Residual> residuals_;  ///< by map and receiver layer
   UnitRows rows_;
 };
 
@@ -266,7 +304,7 @@ std::vector<at::Tensor> residuals(const std::map<LayerIndex, LayerSamples>& samp
 UnitRows measure_similarity(const ModelPair& models, SharedTexts texts, SampleKind kind) {
   if (kind == SampleKind::token) thin_observations(texts.donor, texts.receiver, kHsicSamples);
   const auto observe = [&](const Decoder& model, const std::vector<ObservedText>& read) {
-    return residuals(read_samples(model, read, all_layers(model.arch()), kind));
+    return residuals(read_samples(model, read, all_layers(model.arch()), kind, SampleSites::residual));
   };
   const auto a = observe(models.donor(), texts.donor);
   const auto b = observe(models.receiver(), texts.receiver);

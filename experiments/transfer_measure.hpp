@@ -25,7 +25,8 @@ struct MapSettings {
   std::int64_t samples = 4096;
   std::int64_t candidates = 16;
   double ridge = 0.01;
-  std::uint64_t deal_seed = 0;  ///< of the pairing of shuffled maps
+  std::uint64_t deal_seed = 0;    ///< of the pairing of shuffled maps
+  std::int64_t donor_layers = 4;  ///< whose samples are held at a time; changes no row
 };
 
 /// Compares all layers of both models over a batch of texts.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "framework/base/error.hpp"
@@ -58,6 +59,21 @@ std::vector<std::vector<LayerTile>> group_tiles(const std::vector<LayerSimilarit
   }
   for (auto& [square, tiles] : squares) groups.push_back(std::move(tiles));
   return groups;
+}
+
+std::vector<std::span<const LayerTile>> donor_slabs(std::span<const LayerTile> tiles, std::int64_t most) {
+  std::vector<std::span<const LayerTile>> slabs;
+  std::set<std::int64_t> donors;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    donors.insert(tiles[i].donor);
+    if (std::ssize(donors) <= most) continue;
+    slabs.push_back(tiles.subspan(begin, i - begin));
+    begin = i;
+    donors = {tiles[i].donor};
+  }
+  if (begin < tiles.size()) slabs.push_back(tiles.subspan(begin));
+  return slabs;
 }
 
 }  // namespace neurosweep

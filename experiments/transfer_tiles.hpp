@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,5 +39,8 @@ std::vector<std::int64_t> comparison_batches(std::int64_t n, std::int64_t size);
 ///   together  receiver layers in a group, and donor layers in a square
 std::vector<std::vector<LayerTile>> group_tiles(const std::vector<LayerSimilarityRow>& similarity,
                                                 std::int64_t together, MatchedLayers layers);
+
+/// Tiles in their order, cut where more than `most` donor layers would come together.
+std::vector<std::span<const LayerTile>> donor_slabs(std::span<const LayerTile> tiles, std::int64_t most);
 
 }  // namespace neurosweep

@@ -16,14 +16,15 @@ namespace {
 /// Keeps chosen tokens of one text after another.
 class SampleHook final : public ActivationHook {
  public:
-  SampleHook(std::span<const LayerIndex> layers, SampleKind kind) : kind_(kind) {
+  SampleHook(std::span<const LayerIndex> layers, SampleKind kind, SampleSites sites) : kind_(kind), sites_(sites) {
     for (const LayerIndex layer : layers) kept_[layer];
   }
 
   void start_text(at::Tensor at) { at_ = std::move(at); }
 
   bool wants(Site site, LayerIndex layer) const override {
-    return (site == Site::neuron || site == Site::residual) && kept_.contains(layer);
+    const bool kept = site == Site::residual || (site == Site::neuron && sites_ == SampleSites::both);
+    return kept && kept_.contains(layer);
   }
 
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows&) override {
@@ -36,7 +37,7 @@ class SampleHook final : public ActivationHook {
 
   std::map<LayerIndex, LayerSamples> take() {
     std::map<LayerIndex, LayerSamples> samples;
-    for (auto& [layer, kept] : kept_) samples[layer] = {at::cat(kept.neurons), at::cat(kept.residual)};
+    for (auto& [layer, kept] : kept_) samples[layer] = {join(kept.neurons), join(kept.residual)};
     return samples;
   }
 
@@ -44,7 +45,17 @@ class SampleHook final : public ActivationHook {
   struct Kept {
     std::vector<at::Tensor> neurons, residual;
   };
+
+  /// Frees the parts: only one layer is there twice.
+  static at::Tensor join(std::vector<at::Tensor>& parts) {
+    if (parts.empty()) return {};
+    at::Tensor all = at::cat(parts);
+    parts.clear();
+    return all;
+  }
+
   SampleKind kind_;
+  SampleSites sites_;
   at::Tensor at_;
   std::map<LayerIndex, Kept> kept_;
 };
@@ -90,12 +101,13 @@ void thin_observations(std::vector<ObservedText>& a, std::vector<ObservedText>& 
 }
 
 std::map<LayerIndex, LayerSamples> read_samples(const Decoder& decoder, const std::vector<ObservedText>& texts,
-                                                std::span<const LayerIndex> layers, SampleKind kind) {
+                                                std::span<const LayerIndex> layers, SampleKind kind,
+                                                SampleSites sites) {
   ensure(!layers.empty(), "samples are read of a layer at least");
   if (std::ranges::all_of(texts, [](const ObservedText& text) { return text.at.empty(); })) {
     throw input_error("there is no token at which both models have read the same text: nothing to compare");
   }
-  SampleHook hook(layers, kind);
+  SampleHook hook(layers, kind, sites);
   const auto end = static_cast<LayerIndex>(to_int(layers.back()) + 1);
   guard_torch("observing texts", [&] {
     const c10::NoGradGuard no_grad;

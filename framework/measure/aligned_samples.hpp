@@ -30,9 +30,12 @@ void thin_observations(std::vector<ObservedText>& a, std::vector<ObservedText>& 
 /// What a sample is: a token, or the mean over a text's observed tokens.
 enum class SampleKind { token, mean };
 
+/// What is kept of a layer.
+enum class SampleSites { both, residual };
+
 /// Samples of one layer, text by text, in the order of the texts.
 struct LayerSamples {
-  at::Tensor neurons;   ///< [n, M] f32 on the model's device
+  at::Tensor neurons;   ///< [n, M] f32 on the model's device; undefined for SampleSites::residual
   at::Tensor residual;  ///< [n, D] f32, after the layer
 };
 
@@ -40,6 +43,7 @@ struct LayerSamples {
 ///   layers  ascending; those above the last are not run
 ///   throws  Error{input}: no text is observed, a text longer than the context
 std::map<LayerIndex, LayerSamples> read_samples(const Decoder& decoder, const std::vector<ObservedText>& texts,
-                                                std::span<const LayerIndex> layers, SampleKind kind);
+                                                std::span<const LayerIndex> layers, SampleKind kind,
+                                                SampleSites sites = SampleSites::both);
 
 }  // namespace neurosweep

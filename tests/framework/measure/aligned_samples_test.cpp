@@ -89,6 +89,19 @@ TEST(ReadSamples, OfMeansAreTheMeansOfTheirTokens) {
   expect_same_bits(means.neurons[1], tokens.neurons[3]);
 }
 
+TEST(ReadSamples, OfTheResidualAloneKeepNoNeurons) {
+  const auto model = testing::tiny_llama();
+  const std::vector<ObservedText> texts = {{testing::random_tokens(model.arch, 9, 1), {2, 3, 8}}};
+  const std::vector<LayerIndex> layers = {LayerIndex{1}};
+
+  const auto both = read_samples(model.decoder(), texts, layers, SampleKind::token).at(LayerIndex{1});
+  const auto alone =
+      read_samples(model.decoder(), texts, layers, SampleKind::token, SampleSites::residual).at(LayerIndex{1});
+
+  EXPECT_FALSE(alone.neurons.defined());
+  expect_same_bits(alone.residual, both.residual);
+}
+
 TEST(ReadSamples, NeedAnObservedToken) {
   const auto model = testing::tiny_llama();
   const std::vector<ObservedText> texts = {{testing::random_tokens(model.arch, 9, 1), {}}};
