@@ -1,6 +1,7 @@
 #include "experiments/selection.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "experiments/transfer.hpp"
 #include "framework/base/error.hpp"
@@ -43,14 +44,20 @@ std::int64_t content_seed(const StudySpec& study, const std::string& content) {
 const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
                                          const std::string& name, const std::vector<std::string>& kinds) {
   std::vector<std::string> usable;
+  std::optional<std::string> makes;
   for (const auto& experiment : study.experiments) {
     if (experiment.name == of.name) break;
     if (const auto source = source_of_product(experiment, name)) {
       return earlier_experiment(study, experiment, key, *source, kinds);
     }
+    if (const auto others = what_it_makes(experiment, name)) makes = others;
     if (std::find(kinds.begin(), kinds.end(), experiment.kind) == kinds.end()) continue;
     if (experiment.name == name) return experiment;
     usable.push_back(experiment.name);
+  }
+  if (makes) {
+    throw input_error("{}: '{}' of experiment '{}' is '{}', but {}", to_text(of.table.place), key, of.name, name,
+                      *makes);
   }
   throw input_error("{}: '{}' of experiment '{}' is '{}', which is no earlier experiment of kind {} ({})",
                     to_text(of.table.place), key, of.name, name, fmt::join(kinds, " or "),

@@ -34,11 +34,47 @@ std::vector<DonorSet> planned_sets(const Plan& plan, const TransferKeys& keys) {
   return sets;
 }
 
+/// Each map and its control, as far as the keys tell.
+std::vector<std::string> made_maps(const TransferKeys& keys) {
+  std::vector<std::string> maps;
+  for (const std::string& map : keys.maps.empty() ? kTransferMaps : keys.maps) {
+    maps.push_back(map);
+    if (keys.shuffled && map != kIdentityMap) maps.push_back(shuffled_map(map));
+  }
+  return maps;
+}
+
+/// Each source and its control.
+std::vector<std::string> mapped_sources(const TransferKeys& keys) {
+  std::vector<std::string> sources;
+  for (const std::string& source : keys.sources) {
+    sources.push_back(source);
+    if (keys.random) sources.push_back(random_source(source));
+  }
+  return sources;
+}
+
+TransferKeys keys_of(const ExperimentSpec& transfer) {
+  TransferKeys keys;
+  read_keys(transfer.table, fmt::format("experiment '{}'", transfer.name), keys);
+  keys.name = transfer.name;
+  return keys;
+}
+
+bool contains_text(const ConfigNode& node, const std::string& text) {
+  if (const auto* own = std::get_if<std::string>(&node.value)) return *own == text;
+  if (const auto* array = std::get_if<ConfigArray>(&node.value)) {
+    return std::ranges::any_of(*array, [&](const ConfigNode& each) { return contains_text(each, text); });
+  }
+  const auto* table = std::get_if<ConfigTable>(&node.value);
+  return table != nullptr &&
+         std::ranges::any_of(*table, [&](const auto& each) { return contains_text(each.second, text); });
+}
+
 class TransferExperiment final : public Experiment {
  public:
   TransferExperiment(const ExperimentSpec& spec, const StudySpec& study) {
-    read_keys(spec.table, fmt::format("experiment '{}'", spec.name), keys_);
-    keys_.name = spec.name;
+    keys_ = keys_of(spec);
     keys_.tasks = choose_names(keys_.tasks, study.task_names(), "task", spec.table.place);
     choose_names({keys_.donor, keys_.receiver}, study.model_names(), "model", spec.table.place);
     choose_names(keys_.maps, kTransferMaps, "map", spec.table.place);
@@ -62,12 +98,14 @@ class TransferExperiment final : public Experiment {
           keys_.items_per_unit, kFewestSamples);
     }
     need_whole_models(study, spec);
+    note_identity_users(study);
   }
 
   void check(const Database& store) const override {
     const ModelRow a = read_model(store, keys_.donor), b = read_model(store, keys_.receiver);
     check_candidates(a.n_neurons_per_layer, b.n_neurons_per_layer);
     if (names(kIdentityMap)) need_one_shape(a, b, fmt::format("transfer '{}'", keys_.name));
+    for (const std::string& user : identity_users_) need_one_shape(a, b, user);
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
@@ -144,6 +182,17 @@ class TransferExperiment final : public Experiment {
   }
 
  private:
+  /// Of the maps that are made unless `maps` says otherwise only identity may turn out to be impossible.
+  void note_identity_users(const StudySpec& study) {
+    for (const std::string& source : mapped_sources(keys_)) {
+      const std::string product = transfer_product(keys_.name, kIdentityMap, source);
+      for (const ExperimentSpec& user : study.experiments) {
+        if (!contains_text(user.table, product)) continue;
+        identity_users_.push_back(fmt::format("experiment '{}' uses '{}'", user.name, product));
+      }
+    }
+  }
+
   bool names(const std::string& map) const { return std::ranges::find(keys_.maps, map) != keys_.maps.end(); }
 
   /// The candidates of one layer's neurons are one row, of (to, fit, held out) each.
@@ -173,15 +222,11 @@ class TransferExperiment final : public Experiment {
     add_shared_text(texts, kind_, task.target.fill(item.fields), reading(keys_.donor), reading(keys_.receiver));
   }
 
-  /// Every map that can be made, each real one before its control.
+  /// Every map that can be made between these models, each real one before its control.
   std::vector<std::string> maps_of(const Catalog& catalog) const {
     const ArchSpec &a = catalog.model(keys_.donor).arch, &b = catalog.model(keys_.receiver).arch;
-    std::vector<std::string> maps;
-    for (const std::string& map : keys_.maps.empty() ? kTransferMaps : keys_.maps) {
-      if (map == kIdentityMap && (a.L != b.L || a.M != b.M)) continue;
-      maps.push_back(map);
-      if (keys_.shuffled && map != kIdentityMap) maps.push_back(shuffled_map(map));
-    }
+    std::vector<std::string> maps = made_maps(keys_);
+    if (a.L != b.L || a.M != b.M) std::erase(maps, kIdentityMap);
     return maps;
   }
 
@@ -232,6 +277,7 @@ class TransferExperiment final : public Experiment {
   TransferKeys keys_;
   SampleKind kind_ = SampleKind::token;
   MatchedLayers layers_ = MatchedLayers::paired;
+  std::vector<std::string> identity_users_;  ///< what the message about each starts with
 };
 
 }  // namespace
@@ -247,22 +293,23 @@ void need_one_shape(const ModelRow& a, const ModelRow& b, const std::string& whe
 }
 
 std::optional<std::string> source_of_product(const ExperimentSpec& transfer, const std::string& name) {
-  const ConfigNode* sources = transfer.table.find("sources");
-  const auto* names = sources == nullptr ? nullptr : std::get_if<ConfigArray>(&sources->value);
-  if (transfer.kind != "transfer" || names == nullptr) return std::nullopt;
-  for (const ConfigNode& node : *names) {
-    const auto* source = std::get_if<std::string>(&node.value);
-    if (source == nullptr) continue;
-    for (const std::string& map : kTransferMaps) {
-      for (const std::string& made : {map, shuffled_map(map)}) {
-        if (name == transfer_product(transfer.name, made, *source) ||
-            name == transfer_product(transfer.name, made, random_source(*source))) {
-          return *source;
-        }
-      }
+  if (transfer.kind != "transfer") return std::nullopt;
+  const TransferKeys keys = keys_of(transfer);
+  const auto maps = made_maps(keys);
+  for (const std::string& source : keys.sources) {
+    for (const std::string& map : maps) {
+      const bool own = name == transfer_product(keys.name, map, source);
+      if (own || (keys.random && name == transfer_product(keys.name, map, random_source(source)))) return source;
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::string> what_it_makes(const ExperimentSpec& transfer, const std::string& name) {
+  if (transfer.kind != "transfer" || !name.starts_with(transfer.name + "/")) return std::nullopt;
+  const TransferKeys keys = keys_of(transfer);
+  return fmt::format("transfer '{0}' makes {0}/MAP/SOURCE with MAP {1} and SOURCE {2}", keys.name,
+                     fmt::join(made_maps(keys), ", "), fmt::join(mapped_sources(keys), ", "));
 }
 
 }  // namespace neurosweep

@@ -79,7 +79,10 @@ std::unique_ptr<Experiment> make_transfer(const ExperimentSpec& spec, const Stud
 void need_one_shape(const ModelRow& a, const ModelRow& b, const std::string& where);
 
 /// The experiment whose result on the donor became `name` = EXPERIMENT/MAP/SOURCE; none when `transfer` makes no such
-/// thing.
+/// thing. Whether the models have one shape, as identity needs, the transfer's check() tells.
 std::optional<std::string> source_of_product(const ExperimentSpec& transfer, const std::string& name);
+
+/// What `transfer` makes, to say that `name` is none of it; none for a name that does not begin like what it makes.
+std::optional<std::string> what_it_makes(const ExperimentSpec& transfer, const std::string& name);
 
 }  // namespace neurosweep

@@ -136,6 +136,25 @@ TEST_F(RegistryTest, RefusesToProveByTestItemsASetThatTheyChose) {
   }
 }
 
+TEST_F(RegistryTest, RefusesWhatATransferDoesNotMake) {
+  const auto user = [](const std::string& keys, const std::string& from) {
+    return "[models.large]\npath = \"l\"\n[[experiment]]\nkind = \"sweep\"\n[[experiment]]\n"
+           "kind = \"transfer\"\ndonor = \"large\"\nreceiver = \"small\"\nsources = [\"sweep\"]\n" +
+           keys + "[[experiment]]\nkind = \"suppress\"\nfrom = \"" + from + "\"\n";
+  };
+  const std::string ridge = "maps = [\"ridge\"]\n";
+
+  expect_refused(user(ridge, "transfer/procrustes/sweep"),
+                 "'from' of experiment 'suppress' is 'transfer/procrustes/sweep', but transfer 'transfer' makes "
+                 "transfer/MAP/SOURCE with MAP ridge, ridge-shuffled and SOURCE sweep, random sweep");
+  expect_refused(user(ridge + "shuffled = false\n", "transfer/ridge-shuffled/sweep"),
+                 "with MAP ridge and SOURCE sweep, random sweep");
+  expect_refused(user(ridge + "random = false\n", "transfer/ridge/random sweep"),
+                 "with MAP ridge, ridge-shuffled and SOURCE sweep");
+  EXPECT_NO_THROW(make_experiments(study(user(ridge, "transfer/ridge-shuffled/random sweep"))));
+  EXPECT_NO_THROW(make_experiments(study(user("", "transfer/identity/sweep"))));
+}
+
 TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
   const std::string sweep = "[[experiment]]\nkind = \"sweep\"\n[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n";
 
