@@ -155,6 +155,28 @@ TEST_F(RegistryTest, RefusesWhatATransferDoesNotMake) {
   EXPECT_NO_THROW(make_experiments(study(user("", "transfer/identity/sweep"))));
 }
 
+TEST_F(RegistryTest, RefusesIdentityBetweenTwoShapesWhereItIsUsed) {
+  const auto check = [&](const std::string& from, std::int64_t layers) {
+    const auto made = make_experiments(
+        study("[models.large]\npath = \"l\"\n[[experiment]]\nkind = \"gradient\"\n[[experiment]]\nkind = \"transfer\"\n"
+              "donor = \"large\"\nreceiver = \"small\"\nsources = [\"gradient\"]\n[[experiment]]\nkind = \"steer\"\n"
+              "[[experiment.variant]]\nname = \"v\"\nfrom = \"" +
+              from + "\"\n"));
+    StudyIdentity identity;
+    identity.models = {{"large", "l", "c", "t", "llama", layers, 900, 64, 4, 100, "f32"},
+                       {"small", "m", "c", "t", "llama", 2, 900, 64, 4, 100, "f32"}};
+    made.at(1)->check(create_or_open_results(dir_.file(fmt::format("store-{}", layers)), identity));
+  };
+
+  expect_error(ErrorKind::input,
+               HasSubstr("experiment 'steer' uses 'transfer/identity/gradient': no identity between 'large' (3 layers"),
+               [&] { check("transfer/identity/gradient", 3); });
+  expect_error(ErrorKind::input, HasSubstr("uses 'transfer/identity/random gradient'"),
+               [&] { check("transfer/identity/random gradient", 3); });
+  EXPECT_NO_THROW(check("transfer/identity/gradient", 2));
+  EXPECT_NO_THROW(check("transfer/ridge/gradient", 3));
+}
+
 TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
   const std::string sweep = "[[experiment]]\nkind = \"sweep\"\n[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n";
 

@@ -284,8 +284,6 @@ TEST_F(TransferTest, RefusesStudiesThatMakeNoSense) {
                  "no earlier experiment of kind");
   expect_refused("from = \"transfer/ridge/gradient\"", "from = \"transfer/rigde/gradient\"",
                  "is 'transfer/rigde/gradient', but transfer 'transfer' makes transfer/MAP/SOURCE with MAP identity,");
-  expect_refused("from = \"transfer/procrustes/sweep\"", "from = \"transfer/identity/sweep\"",
-                 "experiment 'suppress' uses 'transfer/identity/sweep': no identity between 'large' (6 layers");
   expect_refused("items = 20\ntop = 20", "items = 20\nsplit = \"test\"", "what judges it must not have chosen it");
   expect_refused("items = 12\ntop = 30", "items = 12\nsplit = \"test\"", "what judges it must not have chosen it");
 }
