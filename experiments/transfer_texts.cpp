@@ -14,13 +14,14 @@ std::vector<std::int64_t> completion_ends(const ModelReading& reading, const std
   return token_ends(reading.tokenizer, tokens, completion);
 }
 
-/// Tokens of a completion that spell something.
-std::vector<std::int64_t> spelling_tokens(const std::vector<std::int64_t>& ends) {
-  std::vector<std::int64_t> tokens;
+/// Positions of a completion's tokens that spell something, but for a sequence's first.
+std::vector<std::int64_t> spelling_positions(const std::vector<std::int64_t>& ends, std::int64_t prompt_length) {
+  std::vector<std::int64_t> positions;
   for (std::size_t t = 0; t < ends.size(); ++t) {
-    if (ends[t] != (t == 0 ? 0 : ends[t - 1])) tokens.push_back(static_cast<std::int64_t>(t));
+    const std::int64_t position = prompt_length + static_cast<std::int64_t>(t);
+    if (position > 0 && ends[t] != (t == 0 ? 0 : ends[t - 1])) positions.push_back(position);
   }
-  return tokens;
+  return positions;
 }
 
 }  // namespace
@@ -36,17 +37,17 @@ void add_shared_text(SharedTexts& texts, SampleKind kind, const std::string& com
   const auto donor_ends = completion_ends(donor, completion), receiver_ends = completion_ends(receiver, completion);
   ObservedText a{donor.text.tokens, {}}, b{receiver.text.tokens, {}};
   if (kind == SampleKind::mean) {
-    a.at = spelling_tokens(donor_ends);
-    b.at = spelling_tokens(receiver_ends);
+    a.at = spelling_positions(donor_ends, donor.text.prompt_length);
+    b.at = spelling_positions(receiver_ends, receiver.text.prompt_length);
     if (a.at.empty() || b.at.empty()) a.at = b.at = {};
   } else {
     for (const auto& [from, to] : meeting_tokens(donor_ends, receiver_ends)) {
-      a.at.push_back(from);
-      b.at.push_back(to);
+      const std::int64_t in_donor = donor.text.prompt_length + from, in_receiver = receiver.text.prompt_length + to;
+      if (in_donor == 0 || in_receiver == 0) continue;
+      a.at.push_back(in_donor);
+      b.at.push_back(in_receiver);
     }
   }
-  for (std::int64_t& at : a.at) at += donor.text.prompt_length;
-  for (std::int64_t& at : b.at) at += receiver.text.prompt_length;
   texts.donor.push_back(std::move(a));
   texts.receiver.push_back(std::move(b));
 }

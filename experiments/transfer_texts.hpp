@@ -26,7 +26,9 @@ struct ModelReading {
 SampleKind sample_kind(const std::string& align, const std::string& where);
 
 /// Adds a text. Only its completion is observed: tokens that end at the same character in both models, or, for means,
-/// every token that spells something. A text without such a token is there, and left out.
+/// every token that spells something. The first token of a sequence is never observed: all later ones attend to it, and
+/// its residual, many times larger than theirs, would outweigh them. A text without an observed token is there, and
+/// left out.
 void add_shared_text(SharedTexts& texts, SampleKind kind, const std::string& completion, const ModelReading& donor,
                      const ModelReading& receiver);
 

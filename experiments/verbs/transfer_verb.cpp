@@ -13,6 +13,7 @@
 #include "experiments/verbs/model_options.hpp"
 #include "experiments/verbs/transfer_text.hpp"
 #include "framework/base/file.hpp"
+#include "framework/base/log.hpp"
 #include "framework/base/neuron_of.hpp"
 #include "framework/model/weights.hpp"
 #include "framework/steer/steering_file.hpp"
@@ -163,6 +164,27 @@ struct LoadedModel {
   Decoder decoder;
 };
 
+SharedTexts share_texts(const TransferOptions& options, const std::vector<TextLine>& lines, const LoadedModel& donor,
+                        const LoadedModel& receiver) {
+  const SampleKind kind = sample_kind(options.keys.align, "--align");
+  SharedTexts shared;
+  std::vector<std::string> left_out;
+  for (const TextLine& line : lines) {
+    add_shared_text(shared, kind, line.text, donor.reading(line), receiver.reading(line));
+    if (shared.donor.back().at.empty()) left_out.push_back(line.origin);
+  }
+  if (left_out.empty()) return shared;
+  constexpr const char* kWhy = "beyond the first token, which is not observed, it has none to compare";
+  if (lines.size() - left_out.size() < kFewestTexts) {
+    throw input_error(
+        "{}: {} texts can be compared, expected {} at least: the first that cannot is {}: {}: give longer texts",
+        options.texts, lines.size() - left_out.size(), kFewestTexts, left_out.front(), kWhy);
+  }
+  log_warning("{}: {} of {} texts are left out, the first is {}: {}", options.texts, left_out.size(), lines.size(),
+              left_out.front(), kWhy);
+  return shared;
+}
+
 DonorSet donor_set(const SteeringFile& file) {
   const bool push = file.pattern.form == SteeringForm::push;
   DonorSet set{file.experiment, file.task, push ? DonorForm::push : DonorForm::pull, {}};
@@ -265,10 +287,11 @@ int run_transfer(const std::vector<std::string>& words) {
       "  ridge       least squares between residual streams; then few of the receiver's neurons that write the same\n"
       "  procrustes  a rotation and a scale between residual streams; then as for ridge\n"
       "Texts: one a line, or JSON lines {\"text\"} or {\"prompt\",\"text\"}, of which only the text is compared. Take\n"
-      "some like those that are to be steered; every fifth is held out. What is printed tells how good the map is:\n"
-      "for every donor layer the receiver's most like it (CKA), and how well the map holds there beside a map that\n"
-      "was fitted on samples whose pairing was dealt anew. A good map is no proof that the steering helps: measure\n"
-      "it, beside both controls. Both models are in memory at once.",
+      "some like those that are to be steered; every fifth is held out. The first token that a model reads is never\n"
+      "observed, as its activations are unlike any other's: a text of one token is left out. What is printed tells\n"
+      "how good the map is: for every donor layer the receiver's most like it (CKA), and how well the map holds there\n"
+      "beside a map that was fitted on samples whose pairing was dealt anew. A good map is no proof that the steering\n"
+      "helps: measure it, beside both controls. Both models are in memory at once.",
       "  neurosweep transfer arith.json --donor experiments/models/reasoner-small --texts texts.jsonl\n"
       "      --receiver experiments/models/reasoner-large --map procrustes --out large.json");
   options.add_to(line);
@@ -281,10 +304,7 @@ int run_transfer(const std::vector<std::string>& words) {
   const OneTransfer transfer = plan_transfer(options, file, donor, receiver);
   const auto texts = read_texts(options.texts);
   const LoadedModel giving(options.compute, donor), taking(options.compute, receiver);
-  SharedTexts shared;
-  for (const TextLine& each : texts) {
-    add_shared_text(shared, transfer.settings.kind, each.text, giving.reading(each), taking.reading(each));
-  }
+  const SharedTexts shared = share_texts(options, texts, giving, taking);
   const TransferRows rows = measure_transfer(
       transfer,
       {[&]() -> const Decoder& { return giving.decoder; }, [&]() -> const Decoder& { return taking.decoder; }}, shared);

@@ -274,17 +274,33 @@ TEST_F(TransferVerbTest, RefusesWhatCannotBeMapped) {
   EXPECT_FALSE(std::filesystem::exists(store("made.json"))) << "a refusal writes nothing";
 }
 
+TEST_F(TransferVerbTest, LeavesOutTextsOfOneTokenWithALine) {
+  const auto without = transfer("ridge");
+  const Json made_without = made();
+  testing::write_file(texts_, testing::read_file(texts_) + "a\na\n");
+
+  const auto run = transfer("ridge");
+
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("texts.txt: 2 of 32 texts are left out, the first is "));
+  EXPECT_THAT(run.err, HasSubstr("texts.txt:31: beyond the first token, which is not observed, it has none"));
+  EXPECT_THAT(without.err, ::testing::Not(HasSubstr("left out")));
+  EXPECT_EQ(made(), made_without);
+}
+
 TEST_F(TransferVerbTest, RefusesTextsThatCannotTell) {
   const auto refused = [&](const std::string& texts, const std::string& why) {
     testing::write_file(texts_, texts);
     expect_refused(transfer("matching"), why);
   };
-  std::string same, twelve;
+  std::string same, twelve, single;
   for (int i = 0; i < 12; ++i) {
-    same += "a\n";
+    same += "order: Gus\n";
+    single += "a\n";
     twelve += "{\"text\":\"order: Gus\"}\n";
   }
   refused("one\ntwo\n", "texts.txt: 2 texts, expected 10 at least");
+  refused(single, "texts.txt: 0 texts can be compared, expected 10 at least: the first that cannot is");
   refused(same, "no neuron of it maps to 'copy'");
   refused(twelve + "{\"txt\":\"order\"}\n", "texts.txt:13");
   refused(twelve + "{\"text\":\"\"}\n", "texts.txt:13: an empty text");
