@@ -10,11 +10,16 @@ namespace neurosweep {
 
 namespace {
 
+std::string on_one_line(std::string text) {
+  for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at)) text.replace(at, 1, "\\n");
+  return text;
+}
+
 // Lists the fields of an identity that differ, one "name: there, asked" each.
 class Differences {
  public:
   void compare(const std::string& name, const std::string& there, const std::string& asked) {
-    if (there != asked) add(fmt::format("{} is {} there, {} now", name, there, asked));
+    if (there != asked) add(fmt::format("{} is {} there, {} now", name, on_one_line(there), on_one_line(asked)));
   }
   void compare(const std::string& name, std::int64_t there, std::int64_t asked) {
     compare(name, std::to_string(there), std::to_string(asked));

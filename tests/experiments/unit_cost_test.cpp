@@ -35,7 +35,7 @@ class SmallCatalogTest : public ::testing::Test {
     testing::write_file(dir_.file("model") + "/chat_template.jinja", chat_template);
     testing::write_file(dir_.file("chat.toml"),
                         "[study]\nname = \"t\"\n[models.small]\npath = \"model\"\n[tasks.arith]\n" +
-                            ("file = \"" + models) + "tasks/arith.jsonl\"\nprompt = \"{question} =\"\nchat = \"" +
+                            ("file = \"" + models) + "tasks/arith.jsonl\"\nprompt = \"{question}\\n\"\nchat = \"" +
                             chat + "\"\n[[experiment]]\nkind = \"trace\"\n");
     return Catalog(read_study(dir_.file("chat.toml")));
   }
@@ -93,11 +93,12 @@ TEST_F(Identity, HoldsTheChatStyleThatTheCheckpointSaysAndNothingElseOfItsTempla
   EXPECT_EQ(id("model", "<|im_start|>"), id("model", "{{ messages }}<|im_start|>"));
   EXPECT_EQ(id("chatml", "<|im_start|>"), id("chatml", "<|user|>"));
   EXPECT_EQ(id("", "<|im_start|>"), id("", "<|user|>"));
-  EXPECT_EQ(identity("", "<|im_start|>").tasks.at(0).prompt_template, "{question} =");
+  EXPECT_EQ(identity("", "<|im_start|>").tasks.at(0).prompt_template, "{question}\n");
   create_or_open_results(dir_.file("store"), identity("model", "<|im_start|>"));
-  expect_error(ErrorKind::store,
-               HasSubstr("(task arith: template is [chat chatml] {question} = there, [chat zephyr] {question} = now)"),
-               [&] { create_or_open_results(dir_.file("store"), identity("model", "<|user|>")); });
+  expect_error(
+      ErrorKind::store,
+      HasSubstr("(task arith: template is [chat chatml] {question}\\n there, [chat zephyr] {question}\\n now)"),
+      [&] { create_or_open_results(dir_.file("store"), identity("model", "<|user|>")); });
 }
 
 }  // namespace
