@@ -5,6 +5,7 @@
 
 #include "experiments/minimize_replay.hpp"
 #include "experiments/planned_edits.hpp"
+#include "experiments/set_arms.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
@@ -54,6 +55,7 @@ class MinimizeExperiment final : public Experiment {
           "has not seen): choose two of identify, validate and test",
           to_text(spec.table.place), spec.name, keys_.selection.split, keys_.proof_split);
     }
+    check_sets_unseen(study, spec, keys_.proof_split, keys_.from, keys_.intervention);
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {

@@ -74,9 +74,9 @@ double add_unit_work(Forecast::Work& work, const Catalog& catalog, const ModelEn
 
 }  // namespace
 
-void check_sets_unseen(const StudySpec& study, const ExperimentSpec& of, const Selection& selection,
+void check_sets_unseen(const StudySpec& study, const ExperimentSpec& of, const std::string& judged,
                        const std::string& from, const InterventionKeys& keys) {
-  const TaskSplit split = parse_split(selection.split);
+  const TaskSplit split = parse_split(judged);
   if (split != TaskSplit::test && split != TaskSplit::all) return;
   check_unseen(study, of, from, "suppresses what comes from");
   if (keys.op == "mean") check_unseen(study, of, keys.mean_from, "sets neurons to the means of");

@@ -16,9 +16,10 @@ struct SetArmOptions {
 };
 
 /// Fails when test items judge sets that test items chose, or set neurons to means that were taken of them.
+///   judged  the split of the items that judge
 ///   from    the experiment that found the sets
 ///   throws  Error{input}
-void check_sets_unseen(const StudySpec& study, const ExperimentSpec& of, const Selection& selection,
+void check_sets_unseen(const StudySpec& study, const ExperimentSpec& of, const std::string& judged,
                        const std::string& from, const InterventionKeys& keys);
 
 /// Adds a set that is to be suppressed while the items of a task are answered.

@@ -19,7 +19,7 @@ class SuppressExperiment final : public Experiment {
     keys_.selection.resolve(study, spec.table.place);
     keys_.intervention.check(study, spec);
     earlier_experiment(study, spec, "from", keys_.from, {"sweep", "identify", "minimize", "race"});
-    check_sets_unseen(study, spec, keys_.selection, keys_.from, keys_.intervention);
+    check_sets_unseen(study, spec, keys_.selection.split, keys_.from, keys_.intervention);
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {

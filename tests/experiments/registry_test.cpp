@@ -123,7 +123,8 @@ TEST_F(RegistryTest, RefusesToProveByTestItemsASetThatTheyChose) {
     const std::string proof = "experiment '" + kind + "' suppresses what comes from ";
     expect_refused(seen + by("sweep"), proof + "'sweep', which uses split = \"test\"");
     expect_refused(seen + by("sweep", "split = \"all\""), proof + "'sweep'");
-    expect_refused(seen + experiment("\"minimize\"\nfrom = \"sweep\"") + by("minimize"), proof + "'sweep'");
+    expect_refused(seen + experiment("\"minimize\"\nfrom = \"sweep\"\nproof_split = \"validate\"") + by("minimize"),
+                   proof + "'sweep'");
     expect_refused(seen_trace + experiment("\"sweep\"\n" + mean) + by("sweep"),
                    proof + "'trace', which uses split = \"all\"");
     expect_refused(models + unseen + experiment(mapped("test")) + by("transfer/ridge/sweep"), proof + "'transfer'");
@@ -182,6 +183,9 @@ TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
 
   expect_refused(sweep + "split = \"test\"\n", "share items");
   expect_refused(sweep + "proof_split = \"all\"\n", "share items");
+  expect_refused(
+      "[[experiment]]\nkind = \"sweep\"\nsplit = \"test\"\n[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n",
+      "experiment 'minimize' suppresses what comes from 'sweep', which uses split = \"test\"");
   expect_refused(sweep + "metric = \"accuracy\"\n", "expected reasoning_logprob or answer_logprob");
 }
 
