@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cluster/dispatcher.hpp"
+#include "tests/cluster/meeting.hpp"
 #include "tests/cluster/run_record.hpp"
 
 namespace neurosweep {
@@ -91,16 +92,16 @@ TEST(DispatcherStop, ARequestBeforeTheRoundOnOneRankStartsNothingThere) {
 TEST(DispatcherStop, OtherRanksDoNotStartTheirUnitAhead) {
   const Comm comm = Comm::world();
   if (comm.size() == 1) GTEST_SKIP() << "needs two ranks";
+  const testing::Meeting all_at_work;
   const StopToken stop;
   std::int64_t mine = 0;
   // The last rank stops during its first unit, while every other rank is still in its first one.
   const auto run_one = [&](std::int64_t) {
-    ++mine;
-    if (comm.rank() == comm.size() - 1) {
-      stop.request(SIGUSR1);
-    } else {
-      std::this_thread::sleep_for(milliseconds(400));
-    }
+    if (++mine > 1) return UnitOutcome::done;
+    const bool stopping = comm.rank() == comm.size() - 1;
+    if (stopping) stop.request(SIGUSR1);
+    EXPECT_TRUE(all_at_work.wait_for_all());
+    if (!stopping) std::this_thread::sleep_for(milliseconds(400));  // until all know of the stop
     return UnitOutcome::done;
   };
 

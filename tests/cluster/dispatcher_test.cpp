@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/cluster/meeting.hpp"
 #include "tests/cluster/run_record.hpp"
 
 namespace neurosweep {
@@ -97,9 +98,12 @@ TEST(Dispatcher, AnEmptyListReturnsAtOnce) {
 
 TEST(Dispatcher, FewUnitsAreSpreadOverTheRanks) {
   const Comm comm = Comm::world();
+  const testing::Meeting all_at_work;
   std::int64_t mine = 0;
   const auto run_one = [&](std::int64_t) {
-    std::this_thread::sleep_for(milliseconds(200));
+    if (mine == 0) {
+      EXPECT_TRUE(all_at_work.wait_for_all());
+    }
     ++mine;
     return UnitOutcome::done;
   };

@@ -21,7 +21,14 @@ using testing::TempDir;
 
 class ShardTest : public ::testing::Test {
  protected:
-  ShardWriter make_writer() { return ShardWriter(path_, "study", 1, 0); }
+  ShardWriter make_writer() {
+    ShardWriter writer(path_, "study", 1, 0);
+    begun_ = std::chrono::steady_clock::now();
+    return writer;
+  }
+
+  /// Whether the machine stood still for so long since make_writer() that the writer may have committed by itself.
+  bool stalled() const { return std::chrono::steady_clock::now() - begun_ >= ShardWriter::kCommitInterval; }
 
   std::int64_t committed_units() const {
     return Connection(path_, Connection::Mode::read).integer("SELECT count(*) FROM unit");
@@ -29,16 +36,18 @@ class ShardTest : public ::testing::Test {
 
   TempDir dir_;
   std::string path_ = shard_path(dir_.path().native(), 1, 0);
+  std::chrono::steady_clock::time_point begun_;
 };
 
 TEST_F(ShardTest, AUnitIsDurableAfterCommit) {
   ShardWriter writer = make_writer();
   writer.append(0, 5, example_hash(5), example_rows(5), 1.0);
   const std::int64_t before = committed_units();
+  const bool early = stalled();
 
   writer.commit();
 
-  EXPECT_EQ(before, 0);
+  EXPECT_TRUE(before == 0 || early) << before;
   EXPECT_EQ(committed_units(), 1);
 }
 
@@ -47,19 +56,21 @@ TEST_F(ShardTest, CommitsByItselfAfterSixtyFourUnits) {
 
   for (std::int64_t unit = 0; unit < 70; ++unit) writer.append(0, unit, "h", UnitRows(), 0.0);
 
-  EXPECT_EQ(committed_units(), 64);
+  const std::int64_t committed = committed_units();
+  EXPECT_TRUE(committed == 64 || stalled()) << committed;
 }
 
 TEST_F(ShardTest, CommitsByItselfAfterTheIntervalWhileTheNextUnitIsMeasured) {
   ShardWriter writer = make_writer();
   writer.append(0, 0, "h", UnitRows(), 0.0);
   const std::int64_t before = committed_units();
+  const bool early = stalled();
 
   for (int nap = 0; nap < 200 && committed_units() == 0; ++nap) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 
-  EXPECT_EQ(before, 0);
+  EXPECT_TRUE(before == 0 || early) << before;
   EXPECT_EQ(committed_units(), 1);
 }
 
@@ -75,7 +86,8 @@ TEST_F(ShardTest, WorksWhereNoThreadCanBeStarted) {
 
   for (std::int64_t unit = 0; unit < 70; ++unit) writer.append(0, unit, "h", UnitRows(), 0.0);
 
-  EXPECT_EQ(committed_units(), 64);
+  const std::int64_t committed = committed_units();
+  EXPECT_TRUE(committed == 64 || stalled()) << committed;
   writer.close();
   EXPECT_EQ(committed_units(), 70);
 }
