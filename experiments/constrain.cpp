@@ -257,15 +257,17 @@ class ConstrainExperiment final : public Experiment {
     for (std::size_t i = 0; i < answers.size(); ++i) {
       rows.add(unit_outcome(unit, unit.items[i % n], arms[i / n].name, answers[i]));
     }
+    std::int64_t without_neuron = 0;
     for (const Enforcement& each : constraints.log()) {
+      if (each.neuron < 0 && each.rule != ConstraintRule::cap) without_neuron += each.times;
       const auto i = static_cast<std::size_t>(each.sequence);
       rows.add(EnforcementRow{0, 0, 0, unit.model, unit.task, unit.items[i % n], arms[i / n].name,
                               std::string(rule_name(each.rule)), each.layer, each.neuron, each.times,
                               each.first_position, each.largest});
     }
-    if (constraints.unlogged() > 0) {
-      log_warning("{}: {} enforcements on items of task '{}' are beyond the {} neurons that are logged of a reply",
-                  keys_.name, constraints.unlogged(), unit.task, Constraints::kMostLogged);
+    if (without_neuron > 0) {
+      log_warning("{}: {} enforcements on items of task '{}', beyond {} neurons of a reply, are logged by layer only",
+                  keys_.name, without_neuron, unit.task, Constraints::kMostLogged);
     }
     return rows;
   }

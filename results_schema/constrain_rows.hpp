@@ -35,7 +35,7 @@ struct ActivationRangeRow {
   }
 };
 
-/// One neuron (or layer) of one reply that a policy kept within its limits.
+/// One neuron (or layer) of one reply that a policy kept within its limits; or those of a layer that have no row.
 struct EnforcementRow {
   static constexpr std::string_view kTable = "enforcement";
   static constexpr std::string_view kKey = "round_id, unit, seq";
@@ -49,7 +49,7 @@ struct EnforcementRow {
   std::string arm;
   std::string rule;  ///< 'floor', 'ceiling' or 'cap'
   std::int64_t layer = 0;
-  std::int64_t neuron = 0;
+  std::int64_t neuron = 0;  ///< -1: the layer for 'cap', else its neurons without a row of their own
   std::int64_t times = 0;
   std::int64_t first_position = 0;
   double largest = 0.0;

@@ -56,7 +56,9 @@ struct PolicyOptions {
   std::string file;
 
   void add_to(CommandLine& line) {
-    line.option("policy", file, "policy file (neurosweep policy) that every line keeps to; adds \"enforced\"");
+    line.option("policy", file,
+                "policy file (neurosweep policy) that every line keeps to; adds \"enforced\" "
+                "(neuron null: the layer, for a cap or for neurons beyond the first 1000)");
   }
   /// Constraints of sequences 0 .. n - 1 around what acts on them, or none without a file.
   std::optional<Constraints> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n,

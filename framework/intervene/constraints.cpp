@@ -13,6 +13,7 @@ namespace neurosweep {
 namespace {
 
 constexpr std::int64_t kWholeLayer = -1;
+constexpr std::size_t kRules = 3;
 
 /// Norm of a row. Sixteen sums, for vector registers.
 double norm_of(const float* row, std::int64_t n) {
@@ -68,7 +69,7 @@ Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded
         made.n_slots += 2;
         limited_layers_[layer] = true;
       }
-      made.n_slots += static_cast<std::size_t>(arch.L);
+      made.n_slots += kRules * made.layers.size();
       capped_ = capped_ || std::isfinite(made.cap);
       ready = std::make_shared<const Ready>(std::move(made));
     }
@@ -170,7 +171,7 @@ void Constraints::cap_floats(LayerIndex layer, at::Tensor& x, const std::vector<
       }
       const double ratio = ratio_of(std::sqrt(change), *whole);
       if (ratio <= cap) continue;
-      note(touch, t, cap_event(*touch.run->policy, layer, ratio));
+      note(touch, t, layer_event(*touch.run->policy, ConstraintRule::cap, to_int(layer), ratio));
       const auto share = static_cast<float>(cap / ratio);
       for (std::size_t k = 0; k < columns.size(); ++k) a[columns[k]] = from[k] + share * (a[columns[k]] - from[k]);
     }
@@ -198,7 +199,7 @@ void Constraints::cap_any(LayerIndex layer, at::Tensor& x, const std::vector<Tou
     for (std::int64_t t = touch.begin; t < touch.end; ++t, ++whole) {
       const double ratio = ratio_of(size.const_data_ptr<float>()[touch.row * x.size(1) + t], *whole);
       if (ratio <= cap) continue;
-      note(touch, t, cap_event(*touch.run->policy, layer, ratio));
+      note(touch, t, layer_event(*touch.run->policy, ConstraintRule::cap, to_int(layer), ratio));
       const at::Tensor kept = before_.any[touch.row][t].add(change[touch.row][t], cap / ratio);
       x[touch.row][t].index_copy_(0, columns, kept.to(x.scalar_type()));
     }
@@ -250,28 +251,28 @@ void Constraints::limit_any(LayerIndex layer, at::Tensor& x, const std::vector<T
   }
 }
 
-Constraints::Event Constraints::cap_event(const Ready& policy, LayerIndex layer, double ratio) {
-  const std::size_t slot = policy.n_slots - policy.layers.size() + static_cast<std::size_t>(to_int(layer));
-  return {ConstraintRule::cap, to_int(layer), kWholeLayer, slot, ratio};
+Constraints::Event Constraints::layer_event(const Ready& policy, ConstraintRule rule, std::int64_t layer, double size) {
+  const std::size_t from_end = kRules * (policy.layers.size() - static_cast<std::size_t>(layer));
+  return {rule, layer, kWholeLayer, policy.n_slots - from_end + static_cast<std::size_t>(rule), size};
 }
 
-void Constraints::note(const Touch& touch, std::int64_t column, const Event& event) {
+void Constraints::note(const Touch& touch, std::int64_t column, Event event) {
   Run& run = *touch.run;
   if (run.places.empty()) run.places.assign(run.policy->n_slots, -1);
+  if (event.neuron != kWholeLayer && run.places[event.slot] < 0) {
+    if (run.n_neurons < kMostLogged)
+      ++run.n_neurons;
+    else
+      event = layer_event(*run.policy, event.rule, event.layer, event.size);
+  }
   std::int32_t& place = run.places[event.slot];
-  if (place >= 0) {
-    Enforcement& entry = run.log[static_cast<std::size_t>(place)];
-    ++entry.times;
-    entry.largest = std::max(entry.largest, event.size);
-    return;
+  if (place < 0) {
+    place = static_cast<std::int32_t>(run.log.size());
+    run.log.push_back({touch.sequence, event.rule, event.layer, event.neuron, 0, touch.first_position + column, 0});
   }
-  if (run.log.size() == kMostLogged) {
-    ++unlogged_;
-    return;
-  }
-  place = static_cast<std::int32_t>(run.log.size());
-  run.log.push_back(
-      {touch.sequence, event.rule, event.layer, event.neuron, 1, touch.first_position + column, event.size});
+  Enforcement& entry = run.log[static_cast<std::size_t>(place)];
+  ++entry.times;
+  entry.largest = std::max(entry.largest, event.size);
 }
 
 std::vector<Enforcement> Constraints::log() const {

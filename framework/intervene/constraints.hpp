@@ -28,13 +28,13 @@ struct Guarded {
 enum class ConstraintRule { floor, ceiling, cap };
 std::string_view rule_name(ConstraintRule rule);
 
-/// One limit that was enforced on one sequence.
+/// One limit that was enforced on one sequence; or the limits of a layer whose neurons have no entry of their own.
 struct Enforcement {
   std::int64_t sequence = 0;
   ConstraintRule rule = ConstraintRule::floor;
   std::int64_t layer = 0;
-  std::int64_t neuron = -1;  ///< -1: the layer, for a cap
-  std::int64_t times = 0;    ///< tokens
+  std::int64_t neuron = -1;  ///< -1: the layer, for a cap; else its neurons beyond kMostLogged together
+  std::int64_t times = 0;    ///< tokens; of neurons together, over neurons and tokens
   std::int64_t first_position = 0;
   double largest = 0;  ///< correction; of a cap, norm of steering over that of the layer before it was made smaller
 };
@@ -43,7 +43,8 @@ struct Enforcement {
 /// what the hook does, then the cap on it, then the limits of neurons, which have the last word. For whole decoders.
 class Constraints final : public ActivationHook {
  public:
-  /// Logged neurons and layers of a sequence; further ones are counted in unlogged().
+  /// Floors and ceilings of neurons that have an entry each in the log of a sequence. Further ones share one for their
+  /// layer and rule, so that the log stays short and the sum of its times is all that was enforced.
   static constexpr std::size_t kMostLogged = 1000;
 
   ///   throws  Error{input} as check_policy, or a sequence twice
@@ -57,8 +58,6 @@ class Constraints final : public ActivationHook {
 
   /// Everything that was enforced, by sequence, layer, neuron, rule.
   std::vector<Enforcement> log() const;
-  /// Enforcements that found no place in the log, over all sequences.
-  std::int64_t unlogged() const { return unlogged_; }
 
  private:
   /// Limits of a policy in one layer.
@@ -72,12 +71,13 @@ class Constraints final : public ActivationHook {
     PolicyScope scope;
     double cap;
     std::vector<LayerLimits> layers;  ///< [L]
-    std::size_t n_slots;              ///< of a log: two for every limited neuron, then one for each layer's cap
+    std::size_t n_slots;              ///< of a log: two for every limited neuron, then one for each layer and rule
   };
   struct Run {
     std::shared_ptr<const Ready> policy;
     std::vector<std::int32_t> places;  ///< [n_slots] index into log, -1: not there; empty before the first
     std::vector<Enforcement> log;
+    std::size_t n_neurons = 0;  ///< entries of the log that are of one neuron
   };
   /// Columns [begin, end) of batch row `row` are within a policy's scope.
   struct Touch {
@@ -106,8 +106,8 @@ class Constraints final : public ActivationHook {
     std::size_t slot;
     double size;
   };
-  static Event cap_event(const Ready& policy, LayerIndex layer, double ratio);
-  void note(const Touch& touch, std::int64_t column, const Event& event);
+  static Event layer_event(const Ready& policy, ConstraintRule rule, std::int64_t layer, double size);
+  static void note(const Touch& touch, std::int64_t column, Event event);
 
   Guarded guarded_;
   std::unordered_map<std::int64_t, Run> runs_;
@@ -115,7 +115,6 @@ class Constraints final : public ActivationHook {
   std::vector<std::vector<std::int64_t>> steered_;  ///< [L] neurons that the hook acts on, ascending
   Before before_;
   bool capped_ = false;
-  std::int64_t unlogged_ = 0;
 };
 
 }  // namespace neurosweep

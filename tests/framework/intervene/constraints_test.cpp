@@ -151,7 +151,6 @@ TEST_F(ConstraintsTest, LogEveryEnforcementOfEverySequenceInABatch) {
     EXPECT_EQ(log[i].times, static_cast<std::int64_t>(made[i].tokens.size()) + (made[i].ended_by_eos ? 1 : 0));
     EXPECT_GT(log[i].largest, 8);
   }
-  EXPECT_EQ(constraints.unlogged(), 0);
 }
 
 TEST_F(ConstraintsTest, KeepNeuronsInsideTheirLimitsAtEveryStep) {
@@ -249,18 +248,29 @@ TEST_F(ConstraintsTest, LeaveANumberThatIsNoneToBeSeen) {
   EXPECT_TRUE(std::isnan(x[0][0][1].item<float>()));
 }
 
-TEST_F(ConstraintsTest, BoundTheLog) {
+TEST_F(ConstraintsTest, BoundTheLogAndCountEveryEnforcement) {
   testing::TinyModel wide = testing::tiny_llama();
   wide.arch.M = 3000;
   std::vector<ActivationLimits> limits;
   for (std::int32_t i = 0; i < 3000; ++i) limits.push_back({neuron(0, i), 1, 2});
-  Constraints constraints(for_sequences(1, policy_of(limits)), {}, wide.arch);
-  at::Tensor x = at::zeros({1, 2, 3000});
+  limits.push_back({neuron(1, 5), -3, -2});
+  Steering steering({{0, std::make_shared<const SteeringVector>(strong_push()), {}}}, wide.arch);
+  Constraints constraints(for_sequences(1, policy_of(limits, 0.5)), {&steering, ids_of(strong_push())}, wide.arch);
+  for (const std::int64_t layer : {0, 1}) {
+    at::Tensor x = at::zeros({1, 2, 3000});
+    constraints.visit(Site::neuron, LayerIndex(layer), x, {{0}, {4}, {2}, {2}});
+  }
 
-  constraints.visit(Site::neuron, LayerIndex(0), x, {{0}, {4}, {2}, {2}});
-
-  EXPECT_EQ(constraints.log().size(), Constraints::kMostLogged);
-  EXPECT_EQ(constraints.unlogged(), 2 * (3000 - static_cast<std::int64_t>(Constraints::kMostLogged)));
+  const auto log = constraints.log();
+  std::map<std::pair<std::int64_t, ConstraintRule>, std::int64_t> of_neurons, of_layers;
+  for (const Enforcement& each : log) (each.neuron < 0 ? of_layers : of_neurons)[{each.layer, each.rule}] += each.times;
+  const auto most = static_cast<std::int64_t>(Constraints::kMostLogged);
+  EXPECT_EQ(of_neurons, (decltype(of_neurons){{{0, ConstraintRule::floor}, 2 * most}}));
+  EXPECT_EQ(of_layers, (decltype(of_layers){{{0, ConstraintRule::floor}, 2 * (3000 - most)},
+                                            {{0, ConstraintRule::cap}, 2},
+                                            {{1, ConstraintRule::ceiling}, 2},
+                                            {{1, ConstraintRule::cap}, 2}}));
+  EXPECT_EQ(log.size(), Constraints::kMostLogged + of_layers.size());
 }
 
 TEST_F(ConstraintsTest, RefuseWhatCannotBeSatisfiedBeforeDecoding) {
