@@ -129,7 +129,7 @@ class ConstrainExperiment final : public Experiment {
     }
     const Decoder& decoder = bench.decoder(unit.model);
     Steering steering(steered, decoder.arch());
-    Constraints constraints(constrained, {&steering, neurons_of(*vector)}, decoder.arch());
+    Constraints constraints(constrained, {&steering, neurons_of(*vector)}, decoder.arch(), decoder.dtype());
     const auto answers = measure_attempts(decoder, *bench.catalog().model(unit.model).tokenizer, *task.grader, requests,
                                           {{}, keys_.max_new_tokens, keys_.slots}, KeepMeans::no, {&constraints});
     steering.check_applied();

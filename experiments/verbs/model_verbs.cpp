@@ -61,7 +61,7 @@ struct PolicyOptions {
                 "(neuron null: the layer, for a cap or for neurons beyond the first 1000)");
   }
   /// Constraints of sequences 0 .. n - 1 around what acts on them, or none without a file.
-  std::optional<Constraints> make(const ModelOptions& model, const ArchSpec& arch, std::size_t n,
+  std::optional<Constraints> make(const ModelOptions& model, const Decoder& decoder, std::size_t n,
                                   Guarded guarded) const {
     if (file.empty()) return std::nullopt;
     const PolicyFile read = read_policy_file(file);
@@ -69,7 +69,7 @@ struct PolicyOptions {
     const auto policy = std::make_shared<const Policy>(read.policy);
     std::vector<PolicyOrder> orders;
     for (std::size_t i = 0; i < n; ++i) orders.push_back({static_cast<std::int64_t>(i), policy});
-    return Constraints(orders, std::move(guarded), arch);
+    return Constraints(orders, std::move(guarded), decoder.arch(), decoder.dtype());
   }
 };
 
@@ -150,7 +150,7 @@ int run_generate(const std::vector<std::string>& words) {
   std::vector<NeuronId> touched;
   auto steering = steer.make(options, decoder.arch(), lines.size(), touched);
   ActivationHook* hook = steering ? &*steering : nullptr;
-  auto constraints = policy.make(options, decoder.arch(), lines.size(), {hook, touched});
+  auto constraints = policy.make(options, decoder, lines.size(), {hook, touched});
   if (constraints) hook = &*constraints;
   const auto generations = generate(decoder, how.requests(lines), how.sampling, how.slots, hook);
   if (steering) steering->check_applied();

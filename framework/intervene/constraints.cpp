@@ -34,6 +34,33 @@ double ratio_of(double change, double whole) {
   return change == 0 ? 0 : change / std::max(whole, 1e-12);
 }
 
+/// The least number of T that is not below `value`.
+template <class T>
+float least_from(float value) {
+  T number(value);
+  // Numbers of one sign are in the order of their bits.
+  if (static_cast<float>(number) < value) number.x = static_cast<std::uint16_t>(number.x + (value > 0 ? 1 : -1));
+  return static_cast<float>(number);
+}
+
+float round_up(float value, at::ScalarType dtype) {
+  if (dtype == at::kHalf) return least_from<at::Half>(value);
+  if (dtype == at::kBFloat16) return least_from<at::BFloat16>(value);
+  return value;
+}
+
+/// Least and largest number of `dtype` within limits.
+std::pair<float, float> round_limits(const ActivationLimits& limits, at::ScalarType dtype) {
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  const float low = round_up(static_cast<float>(limits.low), dtype);
+  const float high = -round_up(-static_cast<float>(limits.high), dtype);
+  if (low <= high && low != kInfinite && high != -kInfinite) return {low, high};
+  throw input_error(
+      "policy: neuron {}:{} is to be at least {} and at most {}, and {}, which the model runs in, has no number there: "
+      "widen the limits, or run it in float32",
+      to_int(limits.id.layer), to_int(limits.id.neuron), limits.low, limits.high, at::toString(dtype));
+}
+
 }  // namespace
 
 std::string_view rule_name(ConstraintRule rule) {
@@ -48,8 +75,10 @@ std::string_view rule_name(ConstraintRule rule) {
   return "cap";
 }
 
-Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch)
+Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch,
+                         at::ScalarType dtype)
     : guarded_(std::move(guarded)),
+      dtype_(dtype),
       limited_layers_(static_cast<std::size_t>(arch.L)),
       steered_(static_cast<std::size_t>(arch.L)) {
   ensure(arch.part.count == 1, "a policy is kept on whole decoders");
@@ -63,8 +92,9 @@ Constraints::Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded
       for (const ActivationLimits& limits : order.policy->limits) {
         const auto layer = static_cast<std::size_t>(to_int(limits.id.layer));
         made.layers[layer].neurons.push_back(to_int(limits.id.neuron));
-        made.layers[layer].low.push_back(static_cast<float>(limits.low));
-        made.layers[layer].high.push_back(static_cast<float>(limits.high));
+        const auto [low, high] = round_limits(limits, dtype);
+        made.layers[layer].low.push_back(low);
+        made.layers[layer].high.push_back(high);
         made.layers[layer].slots.push_back(static_cast<std::int64_t>(made.n_slots));
         made.n_slots += 2;
         limited_layers_[layer] = true;
@@ -110,6 +140,7 @@ void Constraints::visit(Site site, LayerIndex layer, at::Tensor& x, const BatchR
   x = x.contiguous();
   if (caps) floats ? cap_floats(layer, x, touches) : cap_any(layer, x, touches);
   if (!limited_layers_[static_cast<std::size_t>(to_int(layer))]) return;
+  ensure(x.scalar_type() == dtype_, "limits are rounded to the dtype of the activations");
   floats ? limit_floats(layer, x, touches) : limit_any(layer, x, touches);
 }
 

@@ -47,8 +47,9 @@ class Constraints final : public ActivationHook {
   /// layer and rule, so that the log stays short and the sum of its times is all that was enforced.
   static constexpr std::size_t kMostLogged = 1000;
 
-  ///   throws  Error{input} as check_policy, or a sequence twice
-  Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch);
+  ///   dtype   of activations: limits are rounded to it inwards, so that no activation is beyond what the policy says
+  ///   throws  Error{input} as check_policy, a sequence twice, or limits that hold no number of the dtype
+  Constraints(const std::vector<PolicyOrder>& orders, Guarded guarded, const ArchSpec& arch, at::ScalarType dtype);
 
   bool wants(Site site, LayerIndex layer) const override;
   void visit(Site site, LayerIndex layer, at::Tensor& x, const BatchRows& rows) override;
@@ -63,7 +64,7 @@ class Constraints final : public ActivationHook {
   /// Limits of a policy in one layer.
   struct LayerLimits {
     std::vector<std::int64_t> neurons;
-    std::vector<float> low, high;
+    std::vector<float> low, high;     ///< numbers of dtype_
     std::vector<std::int64_t> slots;  ///< of a neuron's floor in the log, its ceiling's comes behind it
   };
   /// A policy made ready; sequences share it.
@@ -110,6 +111,7 @@ class Constraints final : public ActivationHook {
   static void note(const Touch& touch, std::int64_t column, Event event);
 
   Guarded guarded_;
+  at::ScalarType dtype_;
   std::unordered_map<std::int64_t, Run> runs_;
   std::vector<bool> limited_layers_;                ///< [L]
   std::vector<std::vector<std::int64_t>> steered_;  ///< [L] neurons that the hook acts on, ascending

@@ -9,7 +9,7 @@
 
 namespace neurosweep {
 
-/// Limits of one neuron's activation; without an end where it is infinite.
+/// Limits of one neuron's activation, as f32; without an end where it is infinite. Half precision keeps within them.
 struct ActivationLimits {
   NeuronId id;
   double low = -std::numeric_limits<double>::infinity();

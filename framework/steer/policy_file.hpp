@@ -27,6 +27,8 @@ namespace neurosweep {
 ///     [[floor]]                      # an activation that stays at least at
 ///     neuron = "1:41"
 ///     low = 0.05
+///
+/// A model that runs in half precision keeps to the numbers that it has within the limits, and is refused without any.
 struct PolicyFile {
   std::string model;
   std::string checkpoint_hash;

@@ -257,11 +257,11 @@ int run_decode(const std::vector<std::string>& words) {
   comparisons.push_back(bench.compare("steered-50-neurons", prompts, pushed));
   comparisons.push_back(bench.compare("steered-50-neurons-by-doubt", prompts, doubting));
   const auto limited = spread_neurons(50, arch), watched = spread_neurons(128, arch);
-  Constraints loose(limit_each(prompts, limited, 1e6, kNoCap), {}, arch),
-      tight(limit_each(prompts, limited, 0.1, kNoCap), {}, arch);
+  Constraints loose(limit_each(prompts, limited, 1e6, kNoCap), {}, arch, decoder.dtype()),
+      tight(limit_each(prompts, limited, 0.1, kNoCap), {}, arch, decoder.dtype());
   comparisons.push_back(bench.compare("constrained-50-neurons-kept", prompts, loose));
   comparisons.push_back(bench.compare("constrained-50-neurons-enforced", prompts, tight));
-  Constraints capped(limit_each(prompts, limited, 0.1, 0.01), {&pushed, pushed_neurons(arch)}, arch);
+  Constraints capped(limit_each(prompts, limited, 0.1, 0.01), {&pushed, pushed_neurons(arch)}, arch, decoder.dtype());
   comparisons.push_back(bench.compare("steered-and-constrained-over-steered", prompts, capped, &pushed));
   MonitorReader monitor(watched, 4, arch);
   comparisons.push_back(bench.compare("monitored-128-neurons", prompts, monitor));

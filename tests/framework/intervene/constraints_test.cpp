@@ -84,7 +84,7 @@ TEST_P(ConstraintsOfFamily, DoWhatTheSlowTwinDoesAfterSteering) {
   for (const Policy& policy : {policy_of({{neuron(0, 1), -0.1, 0.1}, {neuron(1, 2), 0.3}}), policy_of({}, 0.25),
                                policy_of({{neuron(1, 0), -1, 0.01}}, 0.4), everywhere}) {
     Steering steering({{0, vector, {}}}, model_.arch);
-    Constraints constraints(for_sequences(1, policy), {&steering, ids_of(strong_push())}, model_.arch);
+    Constraints constraints(for_sequences(1, policy), {&steering, ids_of(strong_push())}, model_.arch, at::kFloat);
     const auto got = score_tokens(decoder, {{tokens, 4, 1}}, &constraints);
     const auto twin = testing::reference_forward(model_.arch, model_.weights, tokens, slow_edit(policy, *vector, 4));
 
@@ -136,7 +136,7 @@ class Witness final : public ActivationHook {
 TEST_F(ConstraintsTest, LogEveryEnforcementOfEverySequenceInABatch) {
   const NeuronId id = neuron(0, 1);
   // Below everything: enforced at every token, so that what is logged is the whole run.
-  Constraints constraints(for_sequences(6, policy_of({{id, -20, -10}})), {}, model_.arch);
+  Constraints constraints(for_sequences(6, policy_of({{id, -20, -10}})), {}, model_.arch, at::kFloat);
 
   const auto made = generate(decoder_, requests(6), {}, 4, &constraints);
 
@@ -155,7 +155,7 @@ TEST_F(ConstraintsTest, LogEveryEnforcementOfEverySequenceInABatch) {
 
 TEST_F(ConstraintsTest, KeepNeuronsInsideTheirLimitsAtEveryStep) {
   const NeuronId id = neuron(1, 2);
-  Constraints constraints(for_sequences(6, policy_of({{id, 0.01, 0.02}})), {}, model_.arch);
+  Constraints constraints(for_sequences(6, policy_of({{id, 0.01, 0.02}})), {}, model_.arch, at::kFloat);
   Witness witness(id);
 
   // The witness is behind the constraints as the decoder is.
@@ -184,7 +184,7 @@ TEST_F(ConstraintsTest, KeepNeuronsInsideTheirLimitsAtEveryStep) {
 
 TEST_F(ConstraintsTest, ThatNothingViolatesChangeNoBitAndLogNothing) {
   const auto plain = generate(decoder_, requests(6), {}, 4);
-  Constraints constraints(for_sequences(6, policy_of({{neuron(0, 1), -1e6, 1e6}}, 10)), {}, model_.arch);
+  Constraints constraints(for_sequences(6, policy_of({{neuron(0, 1), -1e6, 1e6}}, 10)), {}, model_.arch, at::kFloat);
 
   const auto kept = generate(decoder_, requests(6), {}, 4, &constraints);
 
@@ -199,7 +199,7 @@ TEST_F(ConstraintsTest, TouchOnlySequencesWithAPolicy) {
   const auto plain = generate(decoder_, requests(4), {}, 4);
   auto orders = for_sequences(4, policy_of({{neuron(0, 1), -20, -10}}));
   orders.erase(orders.begin() + 1);
-  Constraints constraints(orders, {}, model_.arch);
+  Constraints constraints(orders, {}, model_.arch, at::kFloat);
 
   const auto kept = generate(decoder_, requests(4), {}, 4, &constraints);
 
@@ -212,7 +212,7 @@ TEST_F(ConstraintsTest, OfOneKindOfNumbersAgreeWithThoseOfAnother) {
   const Policy policy = policy_of({{neuron(0, 1), 0.5, 0.75}, {neuron(0, 3), -2, -1}}, 0.5);
   const auto run = [&](at::ScalarType type) {
     Steering steering({{0, std::make_shared<const SteeringVector>(strong_push()), {}}}, model_.arch);
-    Constraints constraints(for_sequences(1, policy), {&steering, ids_of(strong_push())}, model_.arch);
+    Constraints constraints(for_sequences(1, policy), {&steering, ids_of(strong_push())}, model_.arch, type);
     at::Tensor x = at::linspace(-1, 1, model_.arch.M * 4).view({1, 4, model_.arch.M}).to(type);
     constraints.visit(Site::neuron, LayerIndex(0), x, {{0}, {0}, {4}, {2}});
     return std::pair(x.to(at::kFloat), constraints.log());
@@ -230,16 +230,57 @@ TEST_F(ConstraintsTest, OfOneKindOfNumbersAgreeWithThoseOfAnother) {
   }
 }
 
+TEST_F(ConstraintsTest, ExceedNoLimitInHalfPrecision) {
+  // Limits that half precision does not have, of both signs, around 0 and below its least normal number.
+  const std::vector<std::pair<double, double>> limits = {{0.01, 0.02},   {-0.02, -0.01}, {-0.3, 0.7}, {1e-7, 3e-7},
+                                                         {-3e-7, -1e-7}, {100.3, 200.7}, {-1e6, 1e6}};
+  for (const at::ScalarType type : {at::kBFloat16, at::kHalf, at::kFloat}) {
+    for (const auto& [low, high] : limits) {
+      Constraints constraints(for_sequences(1, policy_of({{neuron(0, 1), low, high}})), {}, model_.arch, type);
+      const auto kept = [&, low = low, high = high](double value) {
+        at::Tensor x = at::full({1, 1, model_.arch.M}, value, type);
+        constraints.visit(Site::neuron, LayerIndex(0), x, {{0}, {4}, {1}, {2}});
+        const auto number = x[0][0][1].item<float>();
+        EXPECT_GE(number, static_cast<float>(low)) << at::toString(type);
+        EXPECT_LE(number, static_cast<float>(high)) << at::toString(type);
+        return number;
+      };
+      // Raised and lowered, but no further than to the last number inside.
+      const double spacing = type == at::kFloat ? 1e-6 : type == at::kHalf ? 1e-3 : 8e-3;
+      if (low > -60000) EXPECT_NEAR(kept(-60000), low, std::max(1e-7, spacing * std::abs(low)));
+      if (high < 60000) EXPECT_NEAR(kept(60000), high, std::max(1e-7, spacing * std::abs(high)));
+      EXPECT_TRUE(std::isfinite(kept(std::numeric_limits<double>::infinity())));
+    }
+  }
+}
+
+TEST_F(ConstraintsTest, RefuseLimitsThatHoldNoNumberOfThePrecision) {
+  const auto make = [&](double low, double high, at::ScalarType type) {
+    return Constraints(for_sequences(1, policy_of({{neuron(0, 1), low, high}})), {}, model_.arch, type);
+  };
+  const auto refuse = [&](double low, double high, at::ScalarType type, const std::string& why) {
+    expect_error(ErrorKind::input, HasSubstr(why), [&] { make(low, high, type); });
+  };
+
+  refuse(
+      0.1, 0.1, at::kBFloat16,
+      "neuron 0:1 is to be at least 0.1 and at most 0.1, and BFloat16, which the model runs in, has no number there");
+  refuse(0.1, 0.1, at::kHalf, "Half, which");
+  refuse(1e6, std::numeric_limits<double>::infinity(), at::kHalf, "Half, which");
+  EXPECT_NO_THROW(make(0.1, 0.1, at::kFloat));
+  EXPECT_NO_THROW(make(0.25, 0.25, at::kHalf));
+}
+
 TEST_F(ConstraintsTest, CapNoHookThatActsWhereItListsNoNeuron) {
   Steering steering({{0, std::make_shared<const SteeringVector>(strong_push()), {}}}, model_.arch);
 
   expect_error(ErrorKind::internal, HasSubstr("acts on a layer of which it lists no neuron"), [&] {
-    Constraints(for_sequences(1, policy_of({}, 0.5)), {&steering, {neuron(0, 1)}}, model_.arch);
+    Constraints(for_sequences(1, policy_of({}, 0.5)), {&steering, {neuron(0, 1)}}, model_.arch, at::kFloat);
   });
 }
 
 TEST_F(ConstraintsTest, LeaveANumberThatIsNoneToBeSeen) {
-  Constraints constraints(for_sequences(1, policy_of({{neuron(0, 1), 0, 1}})), {}, model_.arch);
+  Constraints constraints(for_sequences(1, policy_of({{neuron(0, 1), 0, 1}})), {}, model_.arch, at::kFloat);
   at::Tensor x = at::zeros({1, 1, model_.arch.M});
   x[0][0][1] = std::nan("");
 
@@ -255,7 +296,8 @@ TEST_F(ConstraintsTest, BoundTheLogAndCountEveryEnforcement) {
   for (std::int32_t i = 0; i < 3000; ++i) limits.push_back({neuron(0, i), 1, 2});
   limits.push_back({neuron(1, 5), -3, -2});
   Steering steering({{0, std::make_shared<const SteeringVector>(strong_push()), {}}}, wide.arch);
-  Constraints constraints(for_sequences(1, policy_of(limits, 0.5)), {&steering, ids_of(strong_push())}, wide.arch);
+  Constraints constraints(for_sequences(1, policy_of(limits, 0.5)), {&steering, ids_of(strong_push())}, wide.arch,
+                          at::kFloat);
   for (const std::int64_t layer : {0, 1}) {
     at::Tensor x = at::zeros({1, 2, 3000});
     constraints.visit(Site::neuron, LayerIndex(layer), x, {{0}, {4}, {2}, {2}});
@@ -276,7 +318,7 @@ TEST_F(ConstraintsTest, BoundTheLogAndCountEveryEnforcement) {
 TEST_F(ConstraintsTest, RefuseWhatCannotBeSatisfiedBeforeDecoding) {
   const auto refuse = [&](const Policy& policy, const std::string& why, std::vector<NeuronId> touched = {}) {
     expect_error(ErrorKind::input, HasSubstr(why), [&] {
-      Constraints(for_sequences(1, policy), {nullptr, std::move(touched)}, model_.arch);
+      Constraints(for_sequences(1, policy), {nullptr, std::move(touched)}, model_.arch, at::kFloat);
     });
   };
   Policy denied = policy_of({});
@@ -293,7 +335,7 @@ TEST_F(ConstraintsTest, RefuseWhatCannotBeSatisfiedBeforeDecoding) {
   refuse(policy_of({}, -1), "a cap of -1");
   refuse(contradiction, "neuron 1:2 is denied and has limits");
   refuse(denied, "neuron 1:2 is denied, and the steering", {neuron(0, 0), neuron(1, 2)});
-  EXPECT_NO_THROW(Constraints(for_sequences(1, denied), {nullptr, {neuron(0, 0)}}, model_.arch));
+  EXPECT_NO_THROW(Constraints(for_sequences(1, denied), {nullptr, {neuron(0, 0)}}, model_.arch, at::kFloat));
 }
 
 }  // namespace
