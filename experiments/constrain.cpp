@@ -99,7 +99,8 @@ class ConstrainExperiment final : public Experiment {
         const ArchSpec& arch = catalog.model(model).arch;
         check_policy(policy, neurons_of(vector_of(added)), arch.L, arch.M);
         for (auto& items : item_blocks(chosen(catalog, task), keys_.items_per_unit)) {
-          plan.units.push_back({model, task, std::move(items)});
+          WorkUnit& unit = plan.units.emplace_back(WorkUnit{model, task, std::move(items)});
+          if (policy_) unit.texts = {policy_hash(policy)};  // members tell its limits only
         }
       }
     }

@@ -31,7 +31,8 @@ struct ConstrainKeys {
     v.optional("tasks", tasks, "names of tasks that are answered; []: all");
     v.optional("guarded", guarded, "names of the tasks that the policy is meant for; []: all of them");
     v.optional("items", items, "items of each task, of the test split; 0: all of it", kNotNegative);
-    v.optional("policy", policy, "a policy file (neurosweep policy); relative to the study file");
+    v.optional("policy", policy,
+               "a policy file (neurosweep policy); relative to the study file; a store goes on only with what it said");
     v.optional("envelope", envelope, "instead of `policy`: the envelope experiment whose envelopes are kept to");
     v.optional("pooled", pooled, "with `envelope`: true: one over all its tasks; false: each task's own");
     v.optional("steering_cap", steering_cap,

@@ -1,10 +1,12 @@
 #include "framework/intervene/policy.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <string>
 
 #include "framework/base/error.hpp"
+#include "framework/base/hash.hpp"
 
 namespace neurosweep {
 
@@ -42,6 +44,22 @@ void check_limits(const Policy& policy, const std::set<NeuronId>& denied, std::i
 }
 
 }  // namespace
+
+std::string policy_hash(const Policy& policy) {
+  ContentHash hash;
+  const auto add_neuron = [&](NeuronId id) { hash.add_integer(to_int(id.layer)).add_integer(to_int(id.neuron)); };
+  hash.add_text(policy.scope == PolicyScope::all ? "all" : "generated").add_real(policy.steering_cap);
+  const std::set<NeuronId> denied(policy.denied.begin(), policy.denied.end());
+  hash.add_integer(std::ssize(denied));
+  for (const NeuronId id : denied) add_neuron(id);
+  std::vector<ActivationLimits> limits = policy.limits;
+  std::ranges::sort(limits, {}, &ActivationLimits::id);
+  for (const ActivationLimits& each : limits) {
+    add_neuron(each.id);
+    hash.add_real(each.low).add_real(each.high);
+  }
+  return hash.hex();
+}
 
 void check_policy(const Policy& policy, std::span<const NeuronId> touched, std::int64_t L, std::int64_t M) {
   if (policy.empty()) throw input_error("policy: it limits nothing");

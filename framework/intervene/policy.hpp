@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "framework/base/ids.hpp"
@@ -33,6 +34,9 @@ struct Policy {
     return limits.empty() && denied.empty() && steering_cap == std::numeric_limits<double>::infinity();
   }
 };
+
+/// Hash of what a policy says, in whatever order it names neurons.
+std::string policy_hash(const Policy& policy);
 
 /// Fails for a policy that no run of the model could keep, before anything runs.
 ///   touched  neurons that interventions and steering act on

@@ -129,6 +129,33 @@ TEST_F(ConstrainTest, GenerateTellsWhatItEnforced) {
   EXPECT_THAT(rules, ::testing::Contains(::testing::AnyOf("floor", "ceiling")));
 }
 
+TEST_F(ConstrainTest, RefusesToGoOnWithAPolicyThatSaysSomethingElse) {
+  run(kEnvelopes);
+  const auto steering = run_neurosweep({"export", store(), "--experiment", "gradient", "--model", "small", "--task",
+                                        "sort", "--out", dir_.file("steer.json")});
+  ASSERT_EQ(steering.status, 0) << steering.err;
+  const std::string study = write_text("study.toml", by_file("file = \"steer.json\"\n"));
+  const std::string head =
+      "format = \"neurosweep policy\"\nversion = 1\nmodel = \"small\"\nlayers = 4\n" +
+      fmt::format("neurons_per_layer = 256\ncheckpoint_hash = \"{}\"\n",
+                  query("SELECT checkpoint_hash AS h FROM model").at(0).at("h").get<std::string>());
+  const auto run_with = [&](const std::string& policy) {
+    write_text("policy.toml", head + policy);
+    return run_neurosweep({"run", study, "--store", store("kept")});
+  };
+  ASSERT_EQ(run_with("steering_cap = 0.25\n").status, 0);
+  const auto hash = sound_hash(store("kept"));
+
+  for (const char* other : {"steering_cap = 0.5\n", "steering_cap = 0.25\nscope = \"all\"\n",
+                            "steering_cap = 0.25\ndenied = [\"3:255\"]\n"}) {
+    const auto refused = run_with(other);
+    EXPECT_EQ(refused.status, exit_status::kStore) << other << refused.out;
+    EXPECT_THAT(refused.err, HasSubstr("start again in another folder")) << other;
+  }
+  EXPECT_EQ(run_with("# The same, said otherwise.\nscope = \"generated\"\nsteering_cap = 0.250\n").status, 0);
+  EXPECT_EQ(sound_hash(store("kept")), hash);
+}
+
 TEST_F(ConstrainTest, RefusesBeforeDecodingWhatCannotBeSatisfied) {
   run(kEnvelopes);
   const auto steered =

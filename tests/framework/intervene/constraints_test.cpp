@@ -1,6 +1,9 @@
 #include "framework/intervene/constraints.hpp"
 
 #include <cmath>
+#include <functional>
+#include <map>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -313,6 +316,30 @@ TEST_F(ConstraintsTest, BoundTheLogAndCountEveryEnforcement) {
                                             {{1, ConstraintRule::ceiling}, 2},
                                             {{1, ConstraintRule::cap}, 2}}));
   EXPECT_EQ(log.size(), Constraints::kMostLogged + of_layers.size());
+}
+
+TEST(Policy, HasAHashOfWhatItSays) {
+  Policy policy = policy_of({{neuron(0, 1), -1, 1}, {neuron(1, 2), 0}}, 0.25);
+  policy.denied = {neuron(1, 3), neuron(0, 2)};
+  Policy other_order = policy_of({policy.limits[1], policy.limits[0]}, 0.25);
+  other_order.denied = {neuron(0, 2), neuron(1, 3), neuron(0, 2)};
+  EXPECT_EQ(policy_hash(other_order), policy_hash(policy));
+
+  std::set<std::string> hashes = {policy_hash(policy)};
+  const auto changed = [&](const std::function<void(Policy&)>& change) {
+    Policy other = policy;
+    change(other);
+    EXPECT_TRUE(hashes.insert(policy_hash(other)).second) << hashes.size();
+  };
+  changed([](Policy& other) { other.scope = PolicyScope::all; });
+  changed([](Policy& other) { other.steering_cap = 0.5; });
+  changed([](Policy& other) { other.denied.pop_back(); });
+  changed([](Policy& other) { other.denied[0] = neuron(1, 4); });
+  changed([](Policy& other) { other.limits.pop_back(); });
+  changed([](Policy& other) { other.limits[0].id = neuron(0, 3); });
+  changed([](Policy& other) { other.limits[0].low = -2; });
+  changed([](Policy& other) { other.limits[0].high = 2; });
+  changed([](Policy& other) { other.limits[1].high = 2; });
 }
 
 TEST_F(ConstraintsTest, RefuseWhatCannotBeSatisfiedBeforeDecoding) {
