@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "experiments/neuron_choice.hpp"
 #include "experiments/planned_edits.hpp"
 #include "experiments/steer_vectors.hpp"
 #include "framework/base/error.hpp"
@@ -24,6 +25,8 @@ namespace {
 constexpr const char* kFloors = "floor";
 constexpr const char* kCeilings = "ceiling";
 constexpr const char* kDirection = "steered";
+
+constexpr const char* kFewerLimits = "limit fewer neurons, or name fewer tasks or models";
 
 /// An arm of a unit.
 struct ConstrainArm {
@@ -73,8 +76,10 @@ class ConstrainExperiment final : public Experiment {
   }
 
   void check(const Database& store) const override {
+    std::int64_t limits = 0;
     for (const auto& model : keys_.models) {
       const ModelRow row = read_model(store, model);
+      if (limits_all_) limits += 2 * row.n_layers * row.n_neurons_per_layer * std::ssize(keys_.tasks);
       if (policy_) {
         check_policy_model(*policy_, keys_.policy, model, row.checkpoint_hash);
         const std::vector<NeuronId> touched =
@@ -83,6 +88,7 @@ class ConstrainExperiment final : public Experiment {
       }
       if (direction_) check_steering_model(*direction_, keys_.file, model, row.checkpoint_hash);
     }
+    check_members(limits, keys_.name, kFewerLimits);
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
@@ -92,6 +98,7 @@ class ConstrainExperiment final : public Experiment {
       for (const auto& task : keys_.tasks) {
         const std::size_t before = plan.members.size();
         add_limits(plan, so_far, model, task);
+        check_members(std::ssize(plan.members), keys_.name, kFewerLimits);
         add_direction(plan, so_far, model, task);
         const std::vector<SetMemberRow> added(plan.members.begin() + static_cast<std::ptrdiff_t>(before),
                                               plan.members.end());
@@ -165,7 +172,10 @@ class ConstrainExperiment final : public Experiment {
       policy_ = read_policy_file(keys_.policy);
     }
     if (!keys_.envelope.empty()) {
-      earlier_experiment(study, spec, "envelope", keys_.envelope, {"envelope"});
+      const auto& source = earlier_experiment(study, spec, "envelope", keys_.envelope, {"envelope"});
+      const ConfigNode* neurons = source.table.find("neurons");
+      const auto* chosen = neurons == nullptr ? nullptr : std::get_if<std::string>(&neurons->value);
+      limits_all_ = chosen != nullptr && *chosen == kAllNeurons;
       check_unseen(study, spec, keys_.envelope, "keeps to the envelopes of");
     }
     std::string pulls_by;
@@ -276,6 +286,7 @@ class ConstrainExperiment final : public Experiment {
   ConstrainKeys keys_;
   std::optional<PolicyFile> policy_;
   std::optional<SteeringFile> direction_;
+  bool limits_all_ = false;  ///< every neuron has limits
 };
 
 }  // namespace

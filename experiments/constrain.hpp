@@ -33,7 +33,10 @@ struct ConstrainKeys {
     v.optional("items", items, "items of each task, of the test split; 0: all of it", kNotNegative);
     v.optional("policy", policy,
                "a policy file (neurosweep policy); relative to the study file; a store goes on only with what it said");
-    v.optional("envelope", envelope, "instead of `policy`: the envelope experiment whose envelopes are kept to");
+    v.optional(
+        "envelope", envelope,
+        "instead of `policy`: the envelope experiment whose envelopes are kept to; two limits a neuron, and up to "
+        "1,000,000 limits over all models and tasks");
     v.optional("pooled", pooled, "with `envelope`: true: one over all its tasks; false: each task's own");
     v.optional("steering_cap", steering_cap,
                "largest norm of steering over that of the layer's neurons, at a token; 0: the policy file's, or none",

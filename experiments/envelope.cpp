@@ -11,6 +11,7 @@
 #include "framework/intervene/neuron_ranges.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/envelopes.hpp"
+#include "framework/rank/trace_reader.hpp"
 
 namespace neurosweep {
 
@@ -29,6 +30,16 @@ class EnvelopeExperiment final : public Experiment {
     earlier_experiment(study, spec, "neurons", keys_.neurons,
                        {"identify", "gradient", "learn", "sweep", "race", "minimize", "template"});
     check_unseen(study, spec, keys_.neurons, "measures the neurons of");
+  }
+
+  void check(const Database& store) const override {
+    if (keys_.neurons != kAllNeurons) return;
+    std::int64_t members = 0;
+    for (const auto& model : keys_.models) {
+      const ModelRow row = read_model(store, model);
+      members += row.n_layers * row.n_neurons_per_layer;
+    }
+    check_members(members, keys_.name, "name fewer models, or for neurons an experiment that chose some");
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
@@ -89,7 +100,7 @@ class EnvelopeExperiment final : public Experiment {
   }
 
   void reduce(const Catalog&, Database& db) const override {
-    reduce_envelopes(db, keys_.name, keys_.models, keys_.tasks, keys_.outside);
+    reduce_envelopes(db, keys_.name, keys_.models, keys_.tasks, {.outside = keys_.outside});
   }
 
   Forecast forecast(const Catalog& catalog) const override {

@@ -23,7 +23,10 @@ struct EnvelopeKeys {
   template <class Visitor>
   void visit_keys(Visitor& v) {
     visit_common_keys(v, kind, name);
-    v.required("neurons", neurons, "the earlier experiment whose critical sets are measured, or \"all\"");
+    v.required(
+        "neurons", neurons,
+        "the earlier experiment whose critical sets are measured, or \"all\", up to 1,000,000 over all models; a "
+        "constrain experiment takes fewer");
     v.optional("models", models, "names of models; []: all");
     v.optional("tasks", tasks, "names of tasks whose successful replies are permitted; []: all");
     v.optional("items", items, "items of each task, of the identify split; 0: all of it", kNotNegative);

@@ -18,6 +18,12 @@ std::vector<NeuronId> all_neurons(const ArchSpec& arch) {
   return neurons;
 }
 
+void check_members(std::int64_t members, const std::string& experiment, const char* remedy) {
+  if (members <= kMostMembers) return;
+  throw input_error("experiment '{}': its plan would have {} rows of neurons, and at most {} are possible: {}",
+                    experiment, members, kMostMembers, remedy);
+}
+
 std::vector<NeuronId> best_neurons(const Database& db, const std::string& experiment, const std::string& model,
                                    const std::vector<std::string>& sets, std::int64_t top) {
   std::set<NeuronId> chosen;

@@ -15,6 +15,15 @@ inline constexpr const char* kAllNeurons = "all";
 /// Every neuron of a model, by layer.
 std::vector<NeuronId> all_neurons(const ArchSpec& arch);
 
+/// Most members that a round's plan may have. Every rank gets and reads it as one text: of so many 77 MB and 8 s, in
+/// 1 GB of memory.
+inline constexpr std::int64_t kMostMembers = 1'000'000;
+
+/// Fails for a plan of more members.
+///   remedy  what to do then
+///   throws  Error{input}
+void check_members(std::int64_t members, const std::string& experiment, const char* remedy);
+
 /// The best `top` neurons of a model in each of the named sets of an experiment, each once, by layer.
 ///   sets  tasks, or kAllTasks for the pool; a set that is not stored adds nothing
 std::vector<NeuronId> best_neurons(const Database& db, const std::string& experiment, const std::string& model,

@@ -123,13 +123,17 @@ double spearman(std::span<const double> x, std::span<const double> y) {
   return pearson(mid_ranks(x), mid_ranks(y));
 }
 
+QuantilePlace quantile_place(std::size_t n, double q) {
+  const double position = std::clamp(q, 0.0, 1.0) * static_cast<double>(n - 1);
+  const auto below = static_cast<std::size_t>(position);
+  return {below, std::min(below + 1, n - 1), position - static_cast<double>(below)};
+}
+
 double quantile(std::vector<double> x, double q) {
   if (x.empty()) throw input_error("a quantile needs at least 1 value, found 0");
   std::sort(x.begin(), x.end());
-  const double position = std::clamp(q, 0.0, 1.0) * static_cast<double>(x.size() - 1);
-  const std::size_t below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, x.size() - 1);
-  return x[below] + (position - static_cast<double>(below)) * (x[above] - x[below]);
+  const QuantilePlace place = quantile_place(x.size(), q);
+  return place.between(x[place.below], x[place.above]);
 }
 
 }  // namespace neurosweep

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -62,6 +63,15 @@ double spearman(std::span<const double> x, std::span<const double> y);
 
 /// Ranks from 1; equal values share the mean of their ranks.
 std::vector<double> mid_ranks(std::span<const double> x);
+
+/// Where a quantile lies among n ascending values: between two of them.
+struct QuantilePlace {
+  std::size_t below = 0, above = 0;  ///< at most one apart
+  double share = 0;                  ///< of the way from one to the other
+
+  double between(double lower, double upper) const { return lower + share * (upper - lower); }
+};
+QuantilePlace quantile_place(std::size_t n, double q);
 
 /// Linear-interpolation quantile, q in [0, 1] (type 7 of Hyndman, Fan 1996).
 ///   throws   Error{input} when x is empty

@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include "tests/support/expect_error.hpp"
 
 namespace neurosweep {
 namespace {
@@ -18,6 +20,14 @@ ArchSpec arch_of(std::int64_t L, std::int64_t M) {
 
 NeuronId id(int layer, int neuron) {
   return {LayerIndex(layer), NeuronIndex(neuron)};
+}
+
+TEST(CheckMembers, RefuseAPlanThatNoRankCouldTakeInOneLine) {
+  EXPECT_NO_THROW(check_members(kMostMembers, "constrain", "limit fewer neurons"));
+  expect_error(ErrorKind::input,
+               ::testing::StrEq("experiment 'constrain': its plan would have 1327104 rows of neurons, and at most "
+                                "1000000 are possible: limit fewer neurons"),
+               [] { check_members(2 * 331'776 * 2, "constrain", "limit fewer neurons"); });
 }
 
 TEST(DrawControls, HaveTheLayerSharesOfTheCandidatesAndNoneOfThem) {
