@@ -178,6 +178,28 @@ TEST_F(RegistryTest, RefusesIdentityBetweenTwoShapesWhereItIsUsed) {
   EXPECT_NO_THROW(check("transfer/ridge/gradient", 3));
 }
 
+TEST_F(RegistryTest, RefusesLimitsOnMoreNeuronsThanAPlanHoldsBeforeTheyAreMeasured) {
+  const auto check = [&](const std::string& tasks, std::int64_t layers) {
+    const auto made =
+        make_experiments(study("[tasks.words]\nfile = \"w.jsonl\"\n[[experiment]]\nkind = \"envelope\"\n"
+                               "neurons = \"all\"\n[[experiment]]\nkind = \"constrain\"\n"
+                               "envelope = \"envelope\"\n" +
+                               tasks));
+    StudyIdentity identity;
+    identity.models = {{"small", "m", "c", "t", "qwen3", layers, 9728, 2560, 4, 100, "f32"}};
+    const Database store = create_or_open_results(dir_.file(std::to_string(layers)), identity);
+    for (const auto& experiment : made) experiment->check(store);
+  };
+
+  check("tasks = [\"arith\"]\n", 36);
+  expect_error(ErrorKind::input,
+               HasSubstr("experiment 'constrain': its plan would have 1400832 rows of neurons, and at most 1000000 are "
+                         "possible: limit fewer neurons"),
+               [&] { check("", 36); });
+  expect_error(ErrorKind::input, HasSubstr("experiment 'envelope': its plan would have 1167360 rows of neurons"),
+               [&] { check("tasks = [\"arith\"]\n", 120); });
+}
+
 TEST_F(RegistryTest, RefusesAProofOnTheItemsOfTheSearch) {
   const std::string sweep = "[[experiment]]\nkind = \"sweep\"\n[[experiment]]\nkind = \"minimize\"\nfrom = \"sweep\"\n";
 
