@@ -33,8 +33,7 @@ TEST_F(OneNodeSlurm, JobThatIsAskedToStopRequeuesItself) {
   const Jobs jobs = submit({"--tasks-per-node", "2"});
   hold_at_work(jobs);
 
-  testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep});
-  release_when_signalled(jobs, SIGUSR1);
+  ask_to_stop(jobs, jobs.sweep);
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep, "Restarts"), "1");
@@ -108,8 +107,7 @@ TEST_F(OneNodeSlurm, SlicesOfAnArrayFollowOneAnother) {
   const Jobs jobs = submit({"--tasks-per-node", "2", "--launcher", "mpirun", "--array", "3"});
   hold_at_work(jobs);
 
-  testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
-  release_when_signalled(jobs, SIGUSR1);
+  ask_to_stop(jobs, jobs.sweep + "_1");
   expect_completion(jobs);
 
   EXPECT_EQ(slurm().job_field(jobs.sweep + "_1", "ExitCode"), "85:0");

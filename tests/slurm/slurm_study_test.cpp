@@ -1,6 +1,7 @@
 #include "tests/slurm/slurm_study_test.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <fstream>
@@ -135,6 +136,12 @@ void SlurmStudyTest::signal_ranks(const Jobs& jobs, std::vector<std::string> pki
   pkill_options.insert(pkill_options.begin(), "pkill");
   pkill_options.insert(pkill_options.end(), {"-f", rank_pattern(jobs)});
   EXPECT_EQ(run_program(pkill_options).status, 0) << "no rank of job " << jobs.sweep << " is at work";
+}
+
+void SlurmStudyTest::ask_to_stop(const Jobs& jobs, const std::string& job) const {
+  // In the background: for a task of an array, scancel does not return before that has ended.
+  const BackgroundProgram request({"scancel", "--batch", "--signal=USR1", job});
+  release_when_signalled(jobs, SIGUSR1);
 }
 
 std::string SlurmStudyTest::rank_pattern(const Jobs& jobs) {

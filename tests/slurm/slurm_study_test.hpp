@@ -34,6 +34,8 @@ class SlurmStudyTest : public StudyTest {
   void wait_for_work(const Jobs& jobs, int ranks = 2) const;
   /// The same, and stops the ranks there, so that nothing comes too late. To end a job SLURM lets them go on.
   void hold_at_work(const Jobs& jobs, int ranks = 2) const;
+  /// Asks a job (of an array: `sweep`_N) whose ranks are held to stop, and lets all go on when they know.
+  void ask_to_stop(const Jobs& jobs, const std::string& job) const;
   /// Waits until so many of the ranks that are held have got a signal, and lets all go on.
   void release_when_signalled(const Jobs& jobs, int signal, int ranks = 2) const;
   /// Has pkill send a signal to the sweep's ranks, to all unless its options choose.

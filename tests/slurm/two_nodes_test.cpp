@@ -1,5 +1,3 @@
-#include <signal.h>
-
 #include <gmock/gmock.h>
 
 #include "tests/slurm/slurm_study_test.hpp"
@@ -30,8 +28,7 @@ TEST_F(TwoNodeSlurm, JobsAtOnceDivideTheUnitsOfAStore) {
   const Jobs jobs = submit({"--jobs", "2", "--tasks-per-node", "2"});
   hold_at_work(jobs);
 
-  testing::run_program({"scancel", "--batch", "--signal=USR1", jobs.sweep + "_1"});
-  release_when_signalled(jobs, SIGUSR1);
+  ask_to_stop(jobs, jobs.sweep + "_1");
   expect_completion(jobs);
 
   EXPECT_THAT(sweep_log(jobs), HasSubstr("(share 1/2), start 1"));
