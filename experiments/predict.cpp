@@ -17,6 +17,7 @@ namespace neurosweep {
 namespace {
 
 constexpr const char* kFeatureSet = "features";
+constexpr std::int64_t kRounds = 2;
 
 class PredictExperiment final : public Experiment {
  public:
@@ -38,13 +39,13 @@ class PredictExperiment final : public Experiment {
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
-    if (round_no > 1) return std::nullopt;
+    if (round_no >= kRounds) return std::nullopt;
     Plan plan{keys_.name, keys_.kind, round_no, {}, {}, {}};
     if (round_no == 0) {
       for (const auto& model : keys_.models) add_units(plan, catalog, model);
       return plan;
     }
-    if (!complete(so_far)) return std::nullopt;
+    if (!complete(so_far, round_no)) return std::nullopt;
     for (const auto& model : keys_.models) {
       const auto items = read_predict_items(keys_, catalog, so_far, model);
       const auto neurons = choose_features(keys_, catalog, so_far, model, items);
@@ -91,7 +92,7 @@ class PredictExperiment final : public Experiment {
 
   void reduce(const Catalog& catalog, Database& db) const override {
     PredictRows rows;
-    if (complete(db)) {
+    if (complete(db, kRounds)) {
       for (const auto& model : keys_.models) {
         const auto neurons = stored_features(db, model);
         if (neurons.empty()) continue;
@@ -126,9 +127,9 @@ class PredictExperiment final : public Experiment {
   }
 
  private:
-  /// Whether every unit that was planned is done. Prediction cannot go on over a unit that failed.
-  bool complete(const Database& db) const {
-    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ?", {keys_.name})) {
+  /// Whether every unit of the first `rounds` rounds is done. Prediction cannot go on over a unit that failed.
+  bool complete(const Database& db, std::int64_t rounds) const {
+    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {keys_.name, rounds})) {
       const auto pending = pending_units(db, round.round_id);
       if (pending.empty()) continue;
       log_error("'{}': {} units of round {} failed: it ends there, without predictions", keys_.name, pending.size(),

@@ -29,6 +29,7 @@
 #include "framework/model/device_settings.hpp"
 #include "framework/store/folder.hpp"
 #include "framework/store/merge.hpp"
+#include "framework/store/outdated.hpp"
 #include "framework/store/rebuild.hpp"
 #include "framework/store/shard.hpp"
 #include "framework/store/unit_journal.hpp"
@@ -70,6 +71,9 @@ void on_root(const Comm& comm, Action&& action) {
 constexpr std::chrono::seconds kUnitPatience{30};
 constexpr std::chrono::hours kLoadPatience{24};
 
+/// Round k of the e-th experiment, both from 0, has the number e * kMostRounds + k.
+constexpr std::int64_t kMostRounds = 100'000;
+
 /// The CUDA device of a rank, or nothing for the CPU.
 std::optional<int> choose_device(const std::string& wanted, int local_rank) {
   if (wanted == "cpu") return std::nullopt;
@@ -81,10 +85,21 @@ std::optional<int> choose_device(const std::string& wanted, int local_rank) {
   return device;
 }
 
+/// Rounds have numbers by their place in the study, not by how many there are before them: a round more of an
+/// experiment, once its failed units were tried again, moves no other.
+std::int64_t round_id_of(std::size_t experiment, std::int64_t round_no) {
+  ensure(round_no < kMostRounds, "an experiment has fewer rounds than its numbers");
+  return static_cast<std::int64_t>(experiment) * kMostRounds + round_no;
+}
+
 /// Definition of a unit, for its content hash: everything its rows follow from besides code and study.
-std::string unit_hash(const Plan& plan, const WorkUnit& unit) {
+std::string unit_hash(const Plan& plan, const std::string& plan_hash, const WorkUnit& unit) {
   ContentHash hash;
-  hash.add_text(plan.experiment).add_integer(plan.round_no).add_text(unit.model).add_text(unit.task);
+  hash.add_text(plan_hash)
+      .add_text(plan.experiment)
+      .add_integer(plan.round_no)
+      .add_text(unit.model)
+      .add_text(unit.task);
   for (const auto& item : unit.items) hash.add_text(item);
   hash.add_integer(unit.first_arm).add_integer(unit.n_arms);
   for (const auto& text : unit.texts) hash.add_text(text);
@@ -118,9 +133,9 @@ class StudyRun {
     bool stopped = false;
     for (std::size_t e = 0; e < experiments_.size() && !stopped; ++e) {
       for (std::int64_t round_no = 0; !stopped; ++round_no) {
+        round_id_ = round_id_of(e, round_no);
         if (!plan_round(*experiments_[e], round_no)) break;
         stopped = run_round(*experiments_[e]);
-        ++round_id_;
       }
       if (!stopped) reduce(*experiments_[e]);
     }
@@ -206,26 +221,34 @@ class StudyRun {
     });
   }
 
-  /// Plans a round on rank 0 and gives it to all. False when the experiment has no further round.
+  /// Plans a round on rank 0 and gives it to all. False when the experiment has no further round. Where units that had
+  /// failed are measured by now, what was planned without them is dropped.
   bool plan_round(const Experiment& experiment, std::int64_t round_no) {
     std::string text;
     on_root(comm_, [&] {
       Database db = Database::open_results(dir_, Database::Access::write);
       std::optional<Plan> plan = experiment.plan(*catalog_, round_no, db);
-      if (!plan) return;
+      const OwnedStore store{dir_, launch_};
+      if (!plan) return drop_outdated_between(db, store, round_id_, round_id_ - round_no + kMostRounds);
       for (ArmRow& arm : plan->arms) arm.round_id = round_id_;
       for (SetMemberRow& member : plan->members) member.round_id = round_id_;
       for (SteerArmRow& arm : plan->steer_arms) arm.round_id = round_id_;
       for (SteerGateRow& gate : plan->gates) gate.round_id = round_id_;
       text = plan_to_text(*plan);
-      write_round(db,
-                  {round_id_, plan->experiment, plan->kind, plan->round_no, hash_text(text),
-                   static_cast<std::int64_t>(plan->units.size()), "{}"},
-                  plan->arms, plan->members, plan->steer_arms, plan->gates);
+      const RoundRow round{round_id_,
+                           plan->experiment,
+                           plan->kind,
+                           plan->round_no,
+                           hash_text(text),
+                           static_cast<std::int64_t>(plan->units.size()),
+                           "{}"};
+      drop_outdated(db, store, round);
+      write_round(db, round, plan->arms, plan->members, plan->steer_arms, plan->gates);
     });
     comm_.broadcast(text);
     if (text.empty()) return false;
     plan_ = plan_from_text(text);
+    plan_hash_ = hash_text(text);
     return true;
   }
 
@@ -284,7 +307,7 @@ class StudyRun {
     }
     if (!groups_->is_leader()) return UnitOutcome::done;
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    shard_->append(round_id_, number, unit_hash(plan_, unit), std::move(*rows), seconds.count());
+    shard_->append(round_id_, number, unit_hash(plan_, plan_hash_, unit), std::move(*rows), seconds.count());
     return UnitOutcome::done;
   }
 
@@ -381,6 +404,7 @@ class StudyRun {
   int launch_ = 0;
   std::int64_t round_id_ = 0;
   Plan plan_;
+  std::string plan_hash_;
   std::map<std::int64_t, std::int64_t> attempts_;
   RunResult result_;
 };

@@ -34,7 +34,7 @@ struct RunRequest {
   std::string study_path;
   std::vector<std::string> settings;  ///< --set assignments
   std::string store;                  ///< result folder; "": study-<name>
-  bool retry_failed = false;          ///< give units that were left out their attempts anew
+  bool retry_failed = false;          ///< give units that were left out their attempts anew; see drop_outdated()
   JobShare share = {};                ///< of the units, among jobs that run at the same time
 };
 

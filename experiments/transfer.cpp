@@ -14,6 +14,8 @@ namespace neurosweep {
 
 namespace {
 
+constexpr std::int64_t kRounds = 2;
+
 /// The donor's sets as a plan holds them: a random control has its neurons in the order of those that they stand for.
 std::vector<DonorSet> planned_sets(const Plan& plan, const TransferKeys& keys) {
   std::vector<DonorSet> sets;
@@ -109,7 +111,7 @@ class TransferExperiment final : public Experiment {
   }
 
   std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const override {
-    if (round_no > 1) return std::nullopt;
+    if (round_no >= kRounds) return std::nullopt;
     Plan plan{keys_.name, keys_.kind, round_no, {}, {}, {}};
     const TransferSpec spec = spec_of(catalog);
     if (round_no == 0) {
@@ -117,7 +119,7 @@ class TransferExperiment final : public Experiment {
       add_similarity_units(plan, catalog);
       return plan;
     }
-    if (!complete(so_far)) return std::nullopt;
+    if (!complete(so_far, round_no)) return std::nullopt;
     for (const DonorSet& set : read_donor_sets(so_far, spec)) {
       for (const DonorNeuron& neuron : set.neurons) {
         plan.members.push_back({0, set.source, keys_.donor, set.task, to_int(neuron.id.layer), to_int(neuron.id.neuron),
@@ -151,7 +153,7 @@ class TransferExperiment final : public Experiment {
   }
 
   void reduce(const Catalog& catalog, Database& db) const override {
-    if (complete(db)) reduce_transfer(db, spec_of(catalog));
+    if (complete(db, kRounds)) reduce_transfer(db, spec_of(catalog));
   }
 
   Forecast forecast(const Catalog& catalog) const override {
@@ -239,9 +241,9 @@ class TransferExperiment final : public Experiment {
             keys_.tasks, maps_of(catalog), keys_.top,      random_seed};
   }
 
-  /// Whether every unit that was planned is done: a map of some layers would pass for one of all.
-  bool complete(const Database& db) const {
-    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ?", {keys_.name})) {
+  /// Whether every unit of the first `rounds` rounds is done: a map of some layers would pass for one of all.
+  bool complete(const Database& db, std::int64_t rounds) const {
+    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {keys_.name, rounds})) {
       const auto pending = pending_units(db, round.round_id);
       if (pending.empty()) continue;
       log_error("'{}': {} units of round {} failed: it ends there, and nothing is transferred", keys_.name,

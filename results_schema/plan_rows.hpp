@@ -15,7 +15,7 @@ struct RoundRow {
   static constexpr std::string_view kTable = "round";
   static constexpr std::string_view kKey = "round_id";
 
-  std::int64_t round_id = 0;  ///< dense over the study, in plan order
+  std::int64_t round_id = 0;  ///< in plan order: 100000 for each experiment before it, then dense
   std::string experiment;
   std::string kind;           ///< kind of the experiment: a name of the registry
   std::int64_t round_no = 0;  ///< within the experiment

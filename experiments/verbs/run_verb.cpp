@@ -67,7 +67,9 @@ int run_run(const std::vector<std::string>& words) {
   line.option("log", log,
               "log lines on standard error: text (default), or json, one object with time, level and rank each");
   line.option("share", share, "K/N: the K-th of N runs that work on the store at once begins with its own units");
-  line.flag("retry-failed", request.retry_failed, "try units again that failed three times and were left out");
+  line.flag("retry-failed", request.retry_failed,
+            "try units again that failed three times and were left out; rounds that come out otherwise with them are "
+            "measured anew");
   line.flag("json", json, "print the result as JSON");
   if (line.parse(words) == CommandLine::Outcome::help_printed) return exit_status::kComplete;
 

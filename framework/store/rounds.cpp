@@ -85,11 +85,13 @@ void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>&
       transaction.commit();
       return;
     }
-    throw error(ErrorKind::store,
-                "{}: round {} ({}) was planned as {} with {} units and now comes out as {} with {} (a plan must follow "
-                "from the study and its results alone): start again in another folder",
-                db.path(), round.round_id, round.experiment, planned.front().plan_hash, planned.front().n_units,
-                round.plan_hash, round.n_units);
+    throw error(
+        ErrorKind::store,
+        "{}: round {} ({}) was planned as {} with {} units and now comes out as {} with {} (a plan must follow "
+        "from the study and its results alone): if units failed, run with --retry-failed, else start again in another "
+        "folder",
+        db.path(), round.round_id, round.experiment, planned.front().plan_hash, planned.front().n_units,
+        round.plan_hash, round.n_units);
   }
   db.insert(std::vector{round});
   db.insert(arms);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "framework/base/log.hpp"
@@ -49,6 +50,7 @@ class LeftJournal {
     descriptor_ = ::open(file_.path.c_str(), O_RDWR | O_CLOEXEC);
     if (descriptor_ < 0) return;  // another launch has read and removed it
     left_ = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    held_ = !left_ && errno == EWOULDBLOCK;
     if (left_) page_ = read_page(descriptor_);
   }
   ~LeftJournal() {
@@ -58,6 +60,7 @@ class LeftJournal {
   LeftJournal& operator=(const LeftJournal&) = delete;
 
   bool left() const { return left_; }
+  bool held() const { return held_; }
   bool vanished() const { return page_.last_word == 0; }
   bool told_to_stop() const {
     return page_.last_word == SIGTERM || page_.last_word == SIGINT || page_.last_word == SIGUSR1;
@@ -78,7 +81,7 @@ class LeftJournal {
  private:
   RankFile file_;
   int descriptor_ = -1;
-  bool left_ = false;
+  bool left_ = false, held_ = false;
   Page page_;
 };
 
@@ -144,6 +147,14 @@ void UnitJournal::end_unit() {
 void UnitJournal::write_unit(std::int64_t round_id, std::int64_t unit) {
   const std::int64_t numbers[] = {round_id, unit};
   if (::pwrite(descriptor_, numbers, sizeof numbers, 0) != sizeof numbers) fail(path_, "written");
+}
+
+std::optional<int> launch_at_work(const std::string& dir, int own) {
+  for (RankFile& file : list_journals(dir)) {
+    const int launch = file.launch;
+    if (launch != own && LeftJournal(std::move(file)).held()) return launch;
+  }
+  return std::nullopt;
 }
 
 std::int64_t record_crashes(Database& results, const std::string& dir) {

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "framework/store/database.hpp"
@@ -33,6 +34,10 @@ class UnitJournal {
   std::string path_;
   int descriptor_;
 };
+
+/// A launch of which a process is at work on a store folder now; `own` is not meant. A file system without locks cannot
+/// tell.
+std::optional<int> launch_at_work(const std::string& dir, int own);
 
 /// Counts, as failed attempts of kind "crash", the units in which processes of earlier launches died, and returns how
 /// many. Such a unit was at work in a process that

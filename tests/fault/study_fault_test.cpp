@@ -25,7 +25,7 @@ using testing::run_neurosweep;
 using testing::run_program;
 using testing::words_with_fault;
 
-constexpr const char* kSweepUnit = "1:3";  // round 1 is the sweep
+constexpr const char* kSweepUnit = "200000:3";  // of the third experiment
 
 class FaultyStudyTest : public testing::StudyTest {
  protected:
@@ -64,7 +64,7 @@ TEST_F(FaultyStudyTest, AUnitThatAlwaysCrashesIsLeftOutAfterThreeStartsAndTheOth
 
   EXPECT_EQ(crashes, 3);
   EXPECT_EQ(last.status, exit_status::kFailedUnits) << last.err;
-  EXPECT_THAT(last.err, HasSubstr("unit 3 of round 1: the process of rank 0 in launch 3 ended by SIGSEGV"));
+  EXPECT_THAT(last.err, HasSubstr("unit 3 of round 200000: the process of rank 0 in launch 3 ended by SIGSEGV"));
   const Json failures = query("SELECT unit, kind, message FROM unit_failure");
   ASSERT_EQ(failures.size(), 3u);
   EXPECT_EQ(failures[0].at("kind"), "crash");
@@ -84,7 +84,7 @@ TEST_F(FaultyStudyTest, AUnitThatKillsOneOfTwoRanksIsLeftOutToo) {
 
   EXPECT_EQ(crashes, 3);
   EXPECT_EQ(last.status, exit_status::kFailedUnits) << last.err;
-  EXPECT_EQ(query("SELECT count(*) AS n FROM unit_failure WHERE unit = 3 AND round_id = 1")[0].at("n"), 3);
+  EXPECT_EQ(query("SELECT count(*) AS n FROM unit_failure WHERE unit = 3 AND round_id = 200000")[0].at("n"), 3);
 }
 
 TEST_F(FaultyStudyTest, AUnitThatCrashesOnceIsMeasuredByTheNextStart) {
