@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "experiments/envelope.hpp"
 #include "experiments/neuron_choice.hpp"
 #include "experiments/planned_edits.hpp"
 #include "experiments/steer_vectors.hpp"
@@ -75,7 +76,7 @@ class ConstrainExperiment final : public Experiment {
     }
   }
 
-  void check(const Database& store) const override {
+  void check(const Catalog&, const Database& store) const override {
     std::int64_t limits = 0;
     for (const auto& model : keys_.models) {
       const ModelRow row = read_model(store, model);
@@ -96,6 +97,7 @@ class ConstrainExperiment final : public Experiment {
     Plan plan{keys_.name, keys_.kind, round_no, {}, {}, {}};
     for (const auto& model : keys_.models) {
       for (const auto& task : keys_.tasks) {
+        if (!has_envelope(so_far, model, task)) continue;
         const std::size_t before = plan.members.size();
         add_limits(plan, so_far, model, task);
         check_members(std::ssize(plan.members), keys_.name, kFewerLimits);
@@ -111,6 +113,7 @@ class ConstrainExperiment final : public Experiment {
         }
       }
     }
+    if (plan.units.empty()) return std::nullopt;
     return plan;
   }
 
@@ -173,6 +176,7 @@ class ConstrainExperiment final : public Experiment {
     }
     if (!keys_.envelope.empty()) {
       const auto& source = earlier_experiment(study, spec, "envelope", keys_.envelope, {"envelope"});
+      check_envelope(study, source, where);
       const ConfigNode* neurons = source.table.find("neurons");
       const auto* chosen = neurons == nullptr ? nullptr : std::get_if<std::string>(&neurons->value);
       limits_all_ = chosen != nullptr && *chosen == kAllNeurons;
@@ -196,6 +200,16 @@ class ConstrainExperiment final : public Experiment {
     }
   }
 
+  void check_envelope(const StudySpec& study, const ExperimentSpec& source, const std::string& where) const {
+    EnvelopeKeys keys;
+    read_keys(source.table, fmt::format("experiment '{}'", source.name), keys);
+    const SourcePlace& place = source.table.place;
+    need_measured(choose_names(keys.models, study.model_names(), "model", place), keys_.models, "model", source.name,
+                  where);
+    if (keys_.pooled) return;
+    need_measured(choose_names(keys.tasks, study.task_names(), "task", place), keys_.tasks, "task", source.name, where);
+  }
+
   bool steers() const { return !keys_.from.empty() || direction_; }
   bool has_limits() const { return !keys_.envelope.empty() || (policy_ && !policy_->policy.limits.empty()); }
 
@@ -203,12 +217,25 @@ class ConstrainExperiment final : public Experiment {
     return Selection{keys_.models, keys_.tasks, "test", keys_.items}.chosen(catalog, task);
   }
 
+  std::string envelope_of(const std::string& task) const { return keys_.pooled ? std::string(kAllTasks) : task; }
+
+  /// Whether what `envelope` names has limits to keep to; units may have failed there, or no reply succeeded.
+  bool has_envelope(const Database& so_far, const std::string& model, const std::string& task) const {
+    if (keys_.envelope.empty()) return true;
+    const auto any = so_far.select<ActivationEnvelopeRow>("WHERE experiment = ? AND model = ? AND task = ? LIMIT 1",
+                                                          {keys_.envelope, model, envelope_of(task)});
+    if (any.empty()) {
+      log_warning("{}: '{}' left no envelope for model '{}', task '{}': nothing is measured there", keys_.name,
+                  keys_.envelope, model, task);
+    }
+    return !any.empty();
+  }
+
   void add_limits(Plan& plan, const Database& so_far, const std::string& model, const std::string& task) const {
     std::vector<ActivationLimits> limits;
     if (policy_) limits = policy_->policy.limits;
     if (!keys_.envelope.empty()) {
-      limits =
-          make_policy_file(so_far, keys_.envelope, model, keys_.pooled ? std::string(kAllTasks) : task).policy.limits;
+      limits = make_policy_file(so_far, keys_.envelope, model, envelope_of(task)).policy.limits;
     }
     for (const auto& [id, low, high] : limits) {
       const auto add = [&](const char* set, double value) {

@@ -11,6 +11,7 @@
 #include "framework/rank/set_effects.hpp"
 #include "framework/rank/trace_reader.hpp"
 #include "framework/steer/edited_weights.hpp"
+#include "framework/store/status.hpp"
 
 namespace neurosweep {
 
@@ -32,7 +33,7 @@ class EditExperiment final : public Experiment {
     need_whole_models(study, spec);
   }
 
-  void check(const Database& store) const override {
+  void check(const Catalog&, const Database& store) const override {
     for (const auto& model : keys_.models) source_.check(read_model(store, model));
   }
 
@@ -49,12 +50,14 @@ class EditExperiment final : public Experiment {
       }
       for (const auto& task : measured_tasks()) add_units(plan, catalog, model, task);
     }
-    if (plan.units.empty()) {
+    if (!plan.units.empty()) return plan;
+    if (count_missing_units(so_far) == 0) {
       throw input_error("experiment '{}': '{}' found nothing {} for any model: set pooled = {}, or see what it found",
                         keys_.name, keys_.from, keys_.pooled ? "over all tasks" : "for any one of the tasks",
                         !keys_.pooled);
     }
-    return plan;
+    log_warning("{}: nothing is left to edit, as units before it failed: it is left out", keys_.name);
+    return std::nullopt;
   }
 
   UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const override {

@@ -32,6 +32,7 @@
 #include "framework/store/outdated.hpp"
 #include "framework/store/rebuild.hpp"
 #include "framework/store/shard.hpp"
+#include "framework/store/status.hpp"
 #include "framework/store/unit_journal.hpp"
 #include "framework/store/verify.hpp"
 
@@ -185,7 +186,7 @@ class StudyRun {
     rebuild_if_damaged(dir_, identity);
     Database db = create_or_open_results(dir_, identity);
     study_id_ = db.study().study_id;
-    for (const auto& experiment : experiments_) experiment->check(db);
+    for (const auto& experiment : experiments_) experiment->check(*catalog_, db);
     launch_ = claim_launch(dir_, last_launch(db));
     merge();
     record_crashes(db, dir_);
@@ -369,9 +370,7 @@ class StudyRun {
     std::int64_t missing = 0;
     on_root(comm_, [&] {
       Database db = Database::open_results(dir_, Database::Access::write);
-      for (const RoundRow& round : db.select<RoundRow>()) {
-        missing += static_cast<std::int64_t>(pending_units(db, round.round_id).size());
-      }
+      missing = count_missing_units(db);
       end_launch(db, launch_, stopped ? stop_.reason() : missing > 0 ? "failed units" : "complete");
       result_.content_hash = content_hash(db);
     });

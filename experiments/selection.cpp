@@ -64,6 +64,15 @@ const ExperimentSpec& earlier_experiment(const StudySpec& study, const Experimen
                     usable.empty() ? "there is none" : fmt::format("there are: {}", fmt::join(usable, ", ")));
 }
 
+void need_measured(const std::vector<std::string>& there, const std::vector<std::string>& needed, const char* what,
+                   const std::string& source, const std::string& where) {
+  for (const std::string& name : needed) {
+    if (std::ranges::find(there, name) != there.end()) continue;
+    throw input_error("{}: '{}' leaves out {} '{}': add it to the {}s of '{}'", where, source, what, name, what,
+                      source);
+  }
+}
+
 void need_whole_models(const StudySpec& study, const ExperimentSpec& of) {
   const std::int64_t ranks = study.settings.ranks_per_model;
   if (ranks == 1) return;

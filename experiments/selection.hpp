@@ -51,6 +51,14 @@ void visit_common_keys(Visitor& v, std::string& kind, std::string& name) {
 const ExperimentSpec& earlier_experiment(const StudySpec& study, const ExperimentSpec& of, const char* key,
                                          const std::string& name, const std::vector<std::string>& kinds);
 
+/// Fails when an earlier experiment leaves out models or tasks that another one needs of it.
+///   there   its models, or tasks
+///   what    "model" or "task"
+///   where   what the message starts with
+///   throws  Error{input} that names the first
+void need_measured(const std::vector<std::string>& there, const std::vector<std::string>& needed, const char* what,
+                   const std::string& source, const std::string& where);
+
 /// Fails for a study whose models are held by several ranks each.
 ///   throws  Error{input}
 void need_whole_models(const StudySpec& study, const ExperimentSpec& of);

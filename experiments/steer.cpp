@@ -5,6 +5,7 @@
 #include <set>
 
 #include "experiments/planned_edits.hpp"
+#include "experiments/steer_gates.hpp"
 #include "experiments/steer_vectors.hpp"
 #include "experiments/transfer.hpp"
 #include "framework/base/error.hpp"
@@ -13,6 +14,7 @@
 #include "framework/rank/set_effects.hpp"
 #include "framework/rank/steering_effects.hpp"
 #include "framework/rank/trace_reader.hpp"
+#include "framework/store/status.hpp"
 
 namespace neurosweep {
 
@@ -38,8 +40,9 @@ class SteerExperiment final : public Experiment {
     }
   }
 
-  void check(const Database& store) const override {
+  void check(const Catalog& catalog, const Database& store) const override {
     for (const auto& [name, variant] : variants_) {
+      check_gate(catalog, keys_, variant.keys);
       if (!variant.file) continue;
       for (const auto& model : keys_.models) {
         check_steering_model(*variant.file, variant.keys.file, model, read_model(store, model).checkpoint_hash);
@@ -52,14 +55,18 @@ class SteerExperiment final : public Experiment {
     Plan plan{keys_.name, keys_.kind, round_no, {}, {}, {}};
     std::optional<ValidatedStrengths> validated;
     if (round_no == 1) validated.emplace(so_far, keys_.name);
+    std::int64_t unmeasured = 0;
     for (const auto& model : keys_.models) {
-      for (const auto& task : keys_.tasks) add_task(plan, catalog, so_far, validated, model, task);
+      for (const auto& task : keys_.tasks) unmeasured += add_task(plan, catalog, so_far, validated, model, task);
     }
-    if (plan.steer_arms.empty()) {
+    if (!plan.steer_arms.empty()) return plan;
+    if (unmeasured == 0 && count_missing_units(so_far) == 0) {
       throw input_error("experiment '{}': there is no direction for any model and task: see the warnings above",
                         keys_.name);
     }
-    return plan;
+    log_warning("{}: nothing is left to steer in the {} stage: the experiment ends there", keys_.name,
+                round_no == 0 ? kValidateStage : kTestStage);
+    return std::nullopt;
   }
 
   UnitRows measure(Workbench& bench, const Plan& plan, const WorkUnit& unit) const override;
@@ -142,9 +149,7 @@ class SteerExperiment final : public Experiment {
   }
 
   std::vector<TaskItem> items_of(const Catalog& catalog, const std::string& task, std::int64_t round_no) const {
-    const Selection selection{
-        {}, {}, round_no == 0 ? kValidateStage : kTestStage, round_no == 0 ? keys_.validate_items : keys_.test_items};
-    return selection.chosen(catalog, task);
+    return keys_.chosen(catalog, task, round_no == 0 ? kValidateStage : kTestStage);
   }
 
   std::int64_t n_arms(std::int64_t round_no) const {
@@ -163,37 +168,64 @@ class SteerExperiment final : public Experiment {
                       {arms, keys_.max_new_tokens, keys_.slots, task.spec.reply_tokens});
   }
 
-  /// Strengths to try: all of them, then the one that did best.
+  /// Strengths to try: all of them, then the one that did best; none where nothing was validated.
   std::vector<double> strengths_of(const SteerVariant& keys, const std::string& name,
                                    const std::optional<ValidatedStrengths>& validated, const std::string& model,
                                    const std::string& task) const {
     if (!validated) return keys.strengths;
-    return {validated->best(model, keys.pooled ? keys_.tasks : std::vector<std::string>{task}, name)};
+    const auto best = validated->best(model, keys.pooled ? keys_.tasks : std::vector<std::string>{task}, name);
+    return best ? std::vector{*best} : std::vector<double>();
   }
 
-  void add_task(Plan& plan, const Catalog& catalog, const Database& so_far,
-                const std::optional<ValidatedStrengths>& validated, const std::string& model,
-                const std::string& task) const {
+  /// Returns how many variants are left out because measurements that they need are missing.
+  std::int64_t add_task(Plan& plan, const Catalog& catalog, const Database& so_far,
+                        const std::optional<ValidatedStrengths>& validated, const std::string& model,
+                        const std::string& task) const {
     const auto items = items_of(catalog, task, plan.round_no);
     const std::size_t before = plan.steer_arms.size();
+    std::int64_t unmeasured = 0;
     for (const std::string& declared : order_) {
       const DeclaredVariant& variant = variants_.at(declared);
-      auto planned = plan_variant(catalog, so_far, keys_.name, variant, model, task, keys_.tasks);
+      const auto leave_out = [&](const std::string& why) {
+        log_warning("{}: {} model '{}', task '{}': variant '{}' is left out there", keys_.name, why, model, task,
+                    declared);
+      };
+      const auto planned = plan_variant(catalog, so_far, keys_.name, variant, model, task, keys_.tasks);
       if (planned.empty()) {
-        log_warning("{}: '{}' has no direction for model '{}', task '{}': variant '{}' is left out there", keys_.name,
-                    variant.keys.from, model, task, declared);
+        leave_out(fmt::format("'{}' has no direction for", variant.keys.from));
+        continue;
       }
-      for (PlannedVariant& each : planned) {
-        for (const double strength : strengths_of(variant.keys, each.name, validated, model, task)) {
-          plan.steer_arms.push_back({0, model, task, fmt::format("{}@{}", each.name, strength), each.name, strength,
-                                     static_cast<std::int64_t>(each.members.size()), declared, each.direction_task});
-        }
-        for (auto& gate : plan_gates(so_far, variant.keys, each.name, model, task, items)) plan.gates.push_back(gate);
-        std::move(each.members.begin(), each.members.end(), std::back_inserter(plan.members));
+      const auto gates = plan_gates(so_far, variant.keys, model, task, items);
+      if (!gates) {
+        leave_out(fmt::format("'{}' left no predictions for", variant.keys.gate));
+        ++unmeasured;
+        continue;
       }
+      std::int64_t added = 0;
+      for (const PlannedVariant& each : planned) {
+        const auto strengths = strengths_of(variant.keys, each.name, validated, model, task);
+        if (strengths.empty()) continue;
+        add_planned(plan, declared, each, strengths, *gates);
+        ++added;
+      }
+      if (added > 0) continue;
+      leave_out("no strength was validated, as units failed, for");
+      ++unmeasured;
     }
-    if (plan.steer_arms.size() == before) return;
+    if (plan.steer_arms.size() == before) return unmeasured;
     for (auto& ids : item_blocks(items, keys_.items_per_unit)) plan.units.push_back({model, task, std::move(ids)});
+    return unmeasured;
+  }
+
+  static void add_planned(Plan& plan, const std::string& declared, const PlannedVariant& variant,
+                          const std::vector<double>& strengths, const std::vector<SteerGateRow>& gates) {
+    const SetMemberRow& any = variant.members.front();
+    for (const double strength : strengths) {
+      plan.steer_arms.push_back({0, any.model, any.task, fmt::format("{}@{}", variant.name, strength), variant.name,
+                                 strength, std::ssize(variant.members), declared, variant.direction_task});
+    }
+    for (const SteerGateRow& gate : gates) plan.gates.emplace_back(gate).variant = variant.name;
+    plan.members.insert(plan.members.end(), variant.members.begin(), variant.members.end());
   }
 
   std::vector<SteeredRequest> requests_of(const Plan& plan, const WorkUnit& unit) const;

@@ -2,6 +2,7 @@
 
 #include "experiments/experiment.hpp"
 #include "experiments/selection.hpp"
+#include "framework/rank/steering_effects.hpp"
 
 namespace neurosweep {
 
@@ -49,7 +50,9 @@ struct SteerVariant {
     v.optional("scope", scope, "tokens steered: generated, first (the first `steps` of them) or all");
     v.optional("steps", steps, "scope 'first': how many", kNotNegative);
     v.optional("cap", cap, "largest change of an activation; 0: none", kNotNegative);
-    v.optional("gate", gate, "a predict experiment: only items that it expects to fail are steered");
+    v.optional(
+        "gate", gate,
+        "a predict experiment over these models, tasks and items: only items that it expects to fail are steered");
     v.optional("gate_at", gate_at, "predicted chance of failure from which on items are steered", Range{0, 1});
     v.optional("difficulty", difficulty, "with `gate`: strength in proportion to the predicted chance of failure");
     v.optional("doubt", doubt,
@@ -84,6 +87,11 @@ struct SteerKeys {
     v.optional("slots", slots, "sequences decoded together", kPositive);
     v.optional("items_per_unit", items_per_unit, "items in one unit of work", kPositive);
     v.required("variant", variants, "the ways to steer, each a table [[experiment.variant]]");
+  }
+
+  /// The chosen items of a task at a stage, which names its split.
+  std::vector<TaskItem> chosen(const Catalog& catalog, const std::string& task, const std::string& stage) const {
+    return Selection{{}, {}, stage, stage == kValidateStage ? validate_items : test_items}.chosen(catalog, task);
   }
 };
 

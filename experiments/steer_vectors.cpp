@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
@@ -149,32 +148,6 @@ std::vector<PlannedVariant> plan_variant(const Catalog& catalog, const Database&
 std::int64_t count_planned(const SteerVariant& variant, std::size_t n_tasks) {
   const std::int64_t directions = variant.across ? static_cast<std::int64_t>(n_tasks) + 1 : 1;
   return directions * (1 + variant.random_draws + variant.shuffled_draws);
-}
-
-std::vector<SteerGateRow> plan_gates(const Database& db, const SteerVariant& variant, const std::string& name,
-                                     const std::string& model, const std::string& task,
-                                     const std::vector<TaskItem>& items) {
-  if (variant.gate.empty()) return {};
-  std::map<std::string, double> p_fail;
-  for (const auto& row : db.select<FailurePredictionRow>("WHERE experiment = ? AND model = ? AND task = ?",
-                                                         {variant.gate, model, task})) {
-    p_fail.emplace(row.item, row.p_fail);
-  }
-  std::vector<SteerGateRow> gates;
-  for (const TaskItem& item : items) {
-    const auto found = p_fail.find(item.id);
-    if (found == p_fail.end()) {
-      throw input_error(
-          "variant '{}': '{}' predicted nothing for item '{}' of task '{}': let it cover the validate and test items",
-          variant.name, variant.gate, item.id, task);
-    }
-    const bool open = found->second >= variant.gate_at;
-    gates.push_back({0, model, task, name, item.id, found->second,
-                     !open                ? 0.0
-                     : variant.difficulty ? found->second
-                                          : 1.0});
-  }
-  return gates;
 }
 
 SteeringVector steering_vector(const std::vector<SetMemberRow>& members) {

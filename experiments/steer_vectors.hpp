@@ -35,12 +35,6 @@ std::vector<PlannedVariant> plan_variant(const Catalog& catalog, const Database&
 /// How many directions a variant tries on each task; controls multiply it.
 std::int64_t count_planned(const SteerVariant& variant, std::size_t n_tasks);
 
-/// How much of its strength a gated variant spends on each item; nothing for one without a gate.
-///   throws  Error{input} when an item has no prediction
-std::vector<SteerGateRow> plan_gates(const Database& db, const SteerVariant& variant, const std::string& name,
-                                     const std::string& model, const std::string& task,
-                                     const std::vector<TaskItem>& items);
-
 /// The steering vector of planned members, or of a pattern.
 SteeringVector steering_vector(const std::vector<SetMemberRow>& members);
 SteeringVector steering_vector(const SteeringPattern& pattern);

@@ -134,9 +134,8 @@ std::int64_t mcnemar_items_needed(double fixed_rate, double broken_rate, double 
   return static_cast<std::int64_t>(std::ceil(z * z / (difference * difference)));
 }
 
-ValidatedStrengths::ValidatedStrengths(const Database& db, std::string experiment)
-    : experiment_(std::move(experiment)) {
-  for (const auto& [place, comparison] : read_items(db, experiment_)) {
+ValidatedStrengths::ValidatedStrengths(const Database& db, const std::string& experiment) {
+  for (const auto& [place, comparison] : read_items(db, experiment)) {
     const auto& [model, task, stage, variant, strength] = place;
     if (stage != kValidateStage) continue;
     right_[{model, task, variant}][strength] =
@@ -144,17 +143,15 @@ ValidatedStrengths::ValidatedStrengths(const Database& db, std::string experimen
   }
 }
 
-double ValidatedStrengths::best(const std::string& model, const std::vector<std::string>& tasks,
-                                const std::string& variant) const {
+std::optional<double> ValidatedStrengths::best(const std::string& model, const std::vector<std::string>& tasks,
+                                               const std::string& variant) const {
   std::map<double, std::int64_t> sum;
   for (const std::string& task : tasks) {
     const auto found = right_.find({model, task, variant});
     if (found == right_.end()) continue;
     for (const auto& [strength, right] : found->second) sum[strength] += right;
   }
-  if (sum.empty()) {
-    throw input_error("experiment '{}': variant '{}' of model '{}' was never validated", experiment_, variant, model);
-  }
+  if (sum.empty()) return std::nullopt;
   return std::ranges::max_element(sum, {}, [](const auto& each) { return each.second; })->first;
 }
 

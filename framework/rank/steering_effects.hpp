@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -28,16 +29,16 @@ std::int64_t mcnemar_items_needed(double fixed_rate, double broken_rate, double 
 /// What the validate stage of a steer experiment says about strengths.
 class ValidatedStrengths {
  public:
-  ValidatedStrengths(const Database& db, std::string experiment);
+  ValidatedStrengths(const Database& db, const std::string& experiment);
 
   /// The strength of a variant with the most right answers over `tasks`; the smallest of equals.
-  ///   throws  Error{input} when the stage has no answer of the variant
-  double best(const std::string& model, const std::vector<std::string>& tasks, const std::string& variant) const;
+  ///   returns  none when the stage has no answer of the variant: its units failed
+  std::optional<double> best(const std::string& model, const std::vector<std::string>& tasks,
+                             const std::string& variant) const;
 
  private:
   using Way = std::tuple<std::string, std::string, std::string>;  ///< model, task, variant
-  std::string experiment_;
-  std::map<Way, std::map<double, std::int64_t>> right_;  ///< answers, by strength
+  std::map<Way, std::map<double, std::int64_t>> right_;           ///< answers, by strength
 };
 
 /// Writes steer_effect of an experiment from its outcome, steer_arm and steer_gate rows, for each model and task and

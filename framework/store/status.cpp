@@ -60,6 +60,11 @@ RoundStatus round_status(const RoundRow& round, const Progress& progress) {
 
 }  // namespace
 
+std::int64_t count_missing_units(const Database& db) {
+  return db.connection().integer(
+      "SELECT (SELECT coalesce(sum(n_units), 0) FROM round) - (SELECT count(*) FROM unit JOIN round USING (round_id))");
+}
+
 StatusReport read_status(const std::string& dir) {
   const Database results = Database::open_results(dir, Database::Access::read);
   StatusReport report;

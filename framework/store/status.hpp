@@ -9,6 +9,8 @@
 
 namespace neurosweep {
 
+class Database;
+
 /// How far a round is, counting merged units and those still in shards.
 struct RoundStatus {
   RoundRow round;
@@ -28,5 +30,8 @@ struct StatusReport {
 };
 
 StatusReport read_status(const std::string& dir);
+
+/// Units of all rounds without a done mark in results.db.
+std::int64_t count_missing_units(const Database& db);
 
 }  // namespace neurosweep
