@@ -76,7 +76,7 @@ class ConstrainExperiment final : public Experiment {
     }
   }
 
-  void check(const Catalog&, const Database& store) const override {
+  void check(const Database& store) const override {
     std::int64_t limits = 0;
     for (const auto& model : keys_.models) {
       const ModelRow row = read_model(store, model);

@@ -33,7 +33,7 @@ class EditExperiment final : public Experiment {
     need_whole_models(study, spec);
   }
 
-  void check(const Catalog&, const Database& store) const override {
+  void check(const Database& store) const override {
     for (const auto& model : keys_.models) source_.check(read_model(store, model));
   }
 

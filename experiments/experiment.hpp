@@ -88,9 +88,11 @@ double decode_steps(const std::vector<std::int64_t>& lengths, std::int64_t slots
 class Experiment {
  public:
   virtual ~Experiment() = default;
-  /// Throws Error{input} for what only the study's models and items can show to be wrong; called before anything is measured.
+  /// Throws Error{input} for what only the study's models can show to be wrong; called before anything is measured.
   ///   store  holds the study's identity
-  virtual void check(const Catalog& /*catalog*/, const Database& /*store*/) const {}
+  virtual void check(const Database& /*store*/) const {}
+  /// The same for what only the tasks' items can show.
+  virtual void check_items(const Catalog& /*catalog*/) const {}
   /// The plan of round `round_no`, or none when the experiment has no further round.
   virtual std::optional<Plan> plan(const Catalog& catalog, std::int64_t round_no, const Database& so_far) const = 0;
   /// Runs one unit; throws when it fails.

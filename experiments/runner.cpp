@@ -186,7 +186,10 @@ class StudyRun {
     rebuild_if_damaged(dir_, identity);
     Database db = create_or_open_results(dir_, identity);
     study_id_ = db.study().study_id;
-    for (const auto& experiment : experiments_) experiment->check(*catalog_, db);
+    for (const auto& experiment : experiments_) {
+      experiment->check(db);
+      experiment->check_items(*catalog_);
+    }
     launch_ = claim_launch(dir_, last_launch(db));
     merge();
     record_crashes(db, dir_);

@@ -40,9 +40,12 @@ class SteerExperiment final : public Experiment {
     }
   }
 
-  void check(const Catalog& catalog, const Database& store) const override {
+  void check_items(const Catalog& catalog) const override {
+    for (const auto& [name, variant] : variants_) check_gate(catalog, keys_, variant.keys);
+  }
+
+  void check(const Database& store) const override {
     for (const auto& [name, variant] : variants_) {
-      check_gate(catalog, keys_, variant.keys);
       if (!variant.file) continue;
       for (const auto& model : keys_.models) {
         check_steering_model(*variant.file, variant.keys.file, model, read_model(store, model).checkpoint_hash);

@@ -103,7 +103,7 @@ class TransferExperiment final : public Experiment {
     note_identity_users(study);
   }
 
-  void check(const Catalog&, const Database& store) const override {
+  void check(const Database& store) const override {
     const ModelRow a = read_model(store, keys_.donor), b = read_model(store, keys_.receiver);
     check_candidates(a.n_neurons_per_layer, b.n_neurons_per_layer);
     if (names(kIdentityMap)) need_one_shape(a, b, fmt::format("transfer '{}'", keys_.name));
