@@ -22,6 +22,7 @@
 #include "experiments/experiment.hpp"
 #include "experiments/identity.hpp"
 #include "experiments/model_ranks.hpp"
+#include "experiments/plan_keys.hpp"
 #include "experiments/unit_cost.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
@@ -72,9 +73,6 @@ void on_root(const Comm& comm, Action&& action) {
 constexpr std::chrono::seconds kUnitPatience{30};
 constexpr std::chrono::hours kLoadPatience{24};
 
-/// Round k of the e-th experiment, both from 0, has the number e * kMostRounds + k.
-constexpr std::int64_t kMostRounds = 100'000;
-
 /// The CUDA device of a rank, or nothing for the CPU.
 std::optional<int> choose_device(const std::string& wanted, int local_rank) {
   if (wanted == "cpu") return std::nullopt;
@@ -84,27 +82,6 @@ std::optional<int> choose_device(const std::string& wanted, int local_rank) {
                 "[study] device = \"cuda\", but no CUDA device is visible here: use \"auto\" or \"cpu\"");
   }
   return device;
-}
-
-/// Rounds have numbers by their place in the study, not by how many there are before them: a round more of an
-/// experiment, once its failed units were tried again, moves no other.
-std::int64_t round_id_of(std::size_t experiment, std::int64_t round_no) {
-  ensure(round_no < kMostRounds, "an experiment has fewer rounds than its numbers");
-  return static_cast<std::int64_t>(experiment) * kMostRounds + round_no;
-}
-
-/// Definition of a unit, for its content hash: everything its rows follow from besides code and study.
-std::string unit_hash(const Plan& plan, const std::string& plan_hash, const WorkUnit& unit) {
-  ContentHash hash;
-  hash.add_text(plan_hash)
-      .add_text(plan.experiment)
-      .add_integer(plan.round_no)
-      .add_text(unit.model)
-      .add_text(unit.task);
-  for (const auto& item : unit.items) hash.add_text(item);
-  hash.add_integer(unit.first_arm).add_integer(unit.n_arms);
-  for (const auto& text : unit.texts) hash.add_text(text);
-  return hash.hex();
 }
 
 class StudyRun {
@@ -234,10 +211,7 @@ class StudyRun {
       std::optional<Plan> plan = experiment.plan(*catalog_, round_no, db);
       const OwnedStore store{dir_, launch_};
       if (!plan) return drop_outdated_between(db, store, round_id_, round_id_ - round_no + kMostRounds);
-      for (ArmRow& arm : plan->arms) arm.round_id = round_id_;
-      for (SetMemberRow& member : plan->members) member.round_id = round_id_;
-      for (SteerArmRow& arm : plan->steer_arms) arm.round_id = round_id_;
-      for (SteerGateRow& gate : plan->gates) gate.round_id = round_id_;
+      set_round_id(*plan, round_id_);
       text = plan_to_text(*plan);
       const RoundRow round{round_id_,
                            plan->experiment,
