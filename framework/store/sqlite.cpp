@@ -73,6 +73,13 @@ void throw_store_error(const SQLite::Exception& failure, const std::string& path
                        fmt::format("{}: cannot be read or written ({}): check that the folder exists, is writable and "
                                    "has space, then run again; committed units are kept",
                                    path, why));
+    case SQLITE_NOMEM:
+    case SQLITE_PROTOCOL:  // locks that cannot be had
+    case SQLITE_INTERRUPT:
+      throw StoreError(ErrorKind::io, Fault::other, path,
+                       fmt::format("{}: SQLite could not go on ({}), which tells nothing of the file: free memory or "
+                                   "use fewer ranks, then run again; committed units are kept",
+                                   path, why));
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       throw StoreError(
