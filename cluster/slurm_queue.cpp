@@ -7,6 +7,7 @@
 
 #include "cluster/command.hpp"
 #include "framework/base/error.hpp"
+#include "framework/base/special_file.hpp"
 
 namespace neurosweep {
 
@@ -67,6 +68,7 @@ void note_job(const std::string& store, const std::string& id, const std::string
 
 std::optional<QueuedJob> find_queued_job(const std::string& store) {
   static const std::regex kLine("(\\d{1,18}) (.*)");
+  refuse_special_file(jobs_path(store));
   std::ifstream file(jobs_path(store));
   std::smatch part;
   for (std::string line; std::getline(file, line);) {

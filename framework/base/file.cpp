@@ -9,6 +9,7 @@
 
 #include "framework/base/error.hpp"
 #include "framework/base/new_file.hpp"
+#include "framework/base/special_file.hpp"
 
 namespace neurosweep {
 
@@ -46,6 +47,7 @@ class UnfinishedFile {
 }  // namespace
 
 std::string read_text_file(const std::string& path) {
+  refuse_special_file(path);
   std::ifstream file(path, std::ios::binary);
   if (!file) throw error(ErrorKind::io, "{}: cannot be read ({})", path, errno_text());
   std::string text{std::istreambuf_iterator<char>(file), {}};

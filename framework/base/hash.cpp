@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/base/error.hpp"
+#include "framework/base/special_file.hpp"
 
 namespace neurosweep {
 
@@ -65,6 +66,7 @@ std::string hash_text(std::string_view text) {
 }
 
 std::string hash_file(const std::string& path) {
+  refuse_special_file(path);
   std::ifstream file(path, std::ios::binary);
   if (!file) throw error(ErrorKind::io, "{}: cannot be read ({})", path, errno_text());
   ContentHash hash;

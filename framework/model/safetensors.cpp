@@ -18,6 +18,7 @@
 #include <fmt/ranges.h>
 
 #include "framework/base/error.hpp"
+#include "framework/base/special_file.hpp"
 #include "framework/config/json.hpp"
 #include "framework/model/memory_map.hpp"
 
@@ -27,6 +28,7 @@ namespace neurosweep {
 class SafetensorsFile::Map {
  public:
   explicit Map(const std::string& path) {
+    refuse_special_file(path);
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) throw error(ErrorKind::io, "{}: cannot open ({})", path, errno_text());
     struct stat info {};

@@ -8,7 +8,7 @@ namespace neurosweep {
 
 Database Database::open_results(const std::string& dir, Access access) {
   const std::string path = results_path(dir);
-  refuse_link(path);
+  need_plain_database(path);
   std::error_code unknown;
   if (!std::filesystem::exists(path, unknown) && !unknown) {
     throw error(ErrorKind::io, "{}: is not there: give the folder of a study that was started with 'neurosweep run'",

@@ -20,11 +20,23 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kDatabaseParts[] = {"-wal", "-shm", "-journal", ""};
 constexpr std::string_view kLaunchPrefix = "launch-";
 constexpr std::string_view kShardPrefix = "shard-";
 constexpr std::string_view kShardSuffix = ".db";
 constexpr std::string_view kJournalPrefix = "rank-";
 constexpr std::string_view kJournalSuffix = ".now";
+
+void need_type(const std::string& path, fs::file_type type, const char* expected) {
+  std::error_code unknown;
+  const fs::file_type found = fs::symlink_status(path, unknown).type();
+  if (found == type || found == fs::file_type::not_found || found == fs::file_type::none) return;
+  if (found != fs::file_type::symlink) throw error(ErrorKind::store, "{}: is no {}: move it away", path, expected);
+  throw error(ErrorKind::store,
+              "{}: is a symbolic link: a store's own files and folders never are, and a link may lead to a file of "
+              "somebody else; put the file itself there",
+              path);
+}
 
 // The number in "<prefix><number><suffix>".
 std::optional<int> number_in(std::string_view name, std::string_view prefix, std::string_view suffix) {
@@ -39,13 +51,14 @@ std::optional<int> number_in(std::string_view name, std::string_view prefix, std
 
 // Numbered entries of a folder, as (number, path).
 std::vector<std::pair<int, fs::path>> numbered_entries(const fs::path& folder, std::string_view prefix,
-                                                       std::string_view suffix) {
+                                                       std::string_view suffix,
+                                                       void (*check)(const std::string& path)) {
   std::vector<std::pair<int, fs::path>> entries;
   std::error_code failure;
   for (fs::directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
     const auto number = number_in(it->path().filename().native(), prefix, suffix);
     if (!number) continue;
-    refuse_link(it->path().native());
+    check(it->path().native());
     entries.emplace_back(*number, it->path());
   }
   if (failure) throw error(ErrorKind::io, "{}: cannot be listed ({})", folder.native(), failure.message());
@@ -58,10 +71,11 @@ std::string rank_path(const std::string& dir, int launch, int rank, std::string_
       .native();
 }
 
-std::vector<RankFile> list_rank_files(const std::string& dir, std::string_view prefix, std::string_view suffix) {
+std::vector<RankFile> list_rank_files(const std::string& dir, std::string_view prefix, std::string_view suffix,
+                                      void (*check)(const std::string& path)) {
   std::vector<RankFile> files;
-  for (const auto& [launch, folder] : numbered_entries(dir, kLaunchPrefix, "")) {
-    for (const auto& [rank, path] : numbered_entries(folder, prefix, suffix)) {
+  for (const auto& [launch, folder] : numbered_entries(dir, kLaunchPrefix, "", need_plain_folder)) {
+    for (const auto& [rank, path] : numbered_entries(folder, prefix, suffix, check)) {
       files.push_back({launch, rank, path.native(), (folder.filename() / path.filename()).native()});
     }
   }
@@ -70,13 +84,28 @@ std::vector<RankFile> list_rank_files(const std::string& dir, std::string_view p
 
 }  // namespace
 
-void refuse_link(const std::string& path) {
-  std::error_code unknown;
-  if (!fs::is_symlink(fs::symlink_status(path, unknown))) return;
-  throw error(ErrorKind::store,
-              "{}: is a symbolic link: a store's own files and folders never are, and a link may lead to a file of "
-              "somebody else; put the file itself there",
-              path);
+void need_plain_file(const std::string& path) {
+  need_type(path, fs::file_type::regular, "regular file");
+}
+
+void need_plain_folder(const std::string& path) {
+  need_type(path, fs::file_type::directory, "folder");
+}
+
+void need_plain_database(const std::string& path) {
+  for (const char* part : kDatabaseParts) need_plain_file(path + part);
+}
+
+std::string set_database_aside(const std::string& path) {
+  std::error_code failure;
+  std::string aside = path + ".corrupt";
+  for (int number = 2; fs::exists(aside, failure); ++number) aside = fmt::format("{}.corrupt-{}", path, number);
+  for (const char* part : kDatabaseParts) {
+    if (!fs::exists(path + part, failure)) continue;
+    fs::rename(path + part, aside + part, failure);
+    if (failure) throw error(ErrorKind::io, "{}{}: cannot be renamed ({})", path, part, failure.message());
+  }
+  return aside;
 }
 
 std::string results_path(const std::string& dir) {
@@ -87,7 +116,7 @@ int claim_launch(const std::string& dir, int last) {
   std::error_code failure;
   fs::create_directories(dir, failure);
   if (failure) throw error(ErrorKind::io, "{}: cannot be made ({})", dir, failure.message());
-  const auto launches = numbered_entries(dir, kLaunchPrefix, "");
+  const auto launches = numbered_entries(dir, kLaunchPrefix, "", need_plain_folder);
   for (int launch = std::max(last, launches.empty() ? 0 : launches.back().first) + 1;; ++launch) {
     const std::string path = (fs::path(dir) / fmt::format("{}{}", kLaunchPrefix, launch)).native();
     if (::mkdir(path.c_str(), 0777) == 0) return launch;
@@ -106,11 +135,11 @@ std::string journal_path(const std::string& dir, int launch, int rank) {
 }
 
 std::vector<RankFile> list_shards(const std::string& dir) {
-  return list_rank_files(dir, kShardPrefix, kShardSuffix);
+  return list_rank_files(dir, kShardPrefix, kShardSuffix, need_plain_database);
 }
 
 std::vector<RankFile> list_journals(const std::string& dir) {
-  return list_rank_files(dir, kJournalPrefix, kJournalSuffix);
+  return list_rank_files(dir, kJournalPrefix, kJournalSuffix, need_plain_file);
 }
 
 bool on_network_file_system(const std::string& path) {

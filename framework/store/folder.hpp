@@ -5,8 +5,17 @@
 
 namespace neurosweep {
 
-/// Throws Error{store} when a path is a symbolic link: stores come from others, and a link in one may lead anywhere.
-void refuse_link(const std::string& path);
+/// Throw Error{store} when a path is neither missing nor what a store has there. Stores come from others: a symbolic
+/// link in one may lead anywhere, and reading a pipe may never end.
+void need_plain_file(const std::string& path);
+void need_plain_folder(const std::string& path);
+/// The same for an SQLite file and its journals.
+void need_plain_database(const std::string& path);
+
+/// Renames a damaged SQLite file with its journals to <path>.corrupt, where that is taken to <path>.corrupt-2, ...
+///   returns  the new path
+///   throws   Error{io}
+std::string set_database_aside(const std::string& path);
 
 /// Path of the merged store in a store folder.
 std::string results_path(const std::string& dir);

@@ -120,7 +120,7 @@ Database create_or_open_results(const std::string& dir, const StudyIdentity& ide
   std::error_code failure;
   std::filesystem::create_directories(dir, failure);
   if (failure) throw error(ErrorKind::io, "{}: cannot be made ({})", dir, failure.message());
-  refuse_link(results_path(dir));
+  need_plain_database(results_path(dir));
   Connection connection(results_path(dir), Connection::Mode::create);
   expect_own_schema(connection, kResults);
   connection.use_durable_journal();

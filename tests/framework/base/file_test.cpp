@@ -1,10 +1,13 @@
 #include "framework/base/file.hpp"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "framework/base/hash.hpp"
 #include "framework/base/new_file.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -14,6 +17,16 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::read_file;
+
+TEST(ReadTextFile, RefusesAPipeAndDoesNotWaitForIt) {
+  const testing::TempDir dir;
+  const std::string pipe = dir.file("config.json");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+
+  expect_error(ErrorKind::io, ::testing::HasSubstr(pipe + ": is a pipe"), [&] { read_text_file(pipe); });
+  expect_error(ErrorKind::io, ::testing::HasSubstr(pipe + ": is a pipe"), [&] { hash_file(pipe); });
+  EXPECT_EQ(read_text_file("/dev/null"), "");
+}
 
 TEST(WriteTextFile, ReplacesALinkAndLeavesWhatItLedTo) {
   const testing::TempDir dir;

@@ -2,6 +2,7 @@
 // is wrong with it is an Error.
 #include <gmock/gmock.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <memory>
@@ -188,6 +189,33 @@ TEST_F(HostileStoreTest, LinksAreRefusedAndTheirTargetsStayUntouched) {
 
   EXPECT_EQ(read_file(other), bytes);
   EXPECT_TRUE(fs::is_empty(temp_.file("elsewhere")));
+}
+
+TEST_F(HostileStoreTest, PipesAreRefusedAndNotWaitedFor) {
+  const auto refusal = [](auto&& call) { return error_of(ErrorKind::store, call); };
+  fs::create_directory(dir_ + "/launch-2");
+  for (const char* part : {"", "-journal", "-wal"}) {
+    const std::string pipe = shard_path(dir_, 2, 0) + part;
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    if (*part) write_file(shard_path(dir_, 2, 0), "");
+    EXPECT_THAT(refusal([&] { verify_store(dir_); }), HasSubstr(pipe + ": is no regular file"));
+    EXPECT_THAT(refusal([&] { merge_shards(dir_); }), HasSubstr("is no regular file"));
+    fs::remove(pipe);
+    fs::remove(shard_path(dir_, 2, 0));
+  }
+  fs::remove_all(dir_ + "/launch-2");
+
+  ASSERT_EQ(::mkfifo((dir_ + "/launch-1/rank-0.now").c_str(), 0600), 0);
+  Database db = Database::open_results(dir_, Database::Access::write);
+  EXPECT_THAT(refusal([&] { record_crashes(db, dir_); }), HasSubstr("rank-0.now: is no regular file"));
+
+  ASSERT_EQ(::mkfifo((dir_ + "/launch-3").c_str(), 0600), 0);
+  EXPECT_THAT(refusal([&] { claim_launch(dir_); }), HasSubstr("launch-3: is no folder"));
+
+  const std::string piped = temp_.file("piped");
+  fs::create_directory(piped);
+  ASSERT_EQ(::mkfifo(results_path(piped).c_str(), 0600), 0);
+  EXPECT_THAT(refusal([&] { read_status(piped); }), HasSubstr("results.db: is no regular file"));
 }
 
 /// Every integer of every table at its extremes: nothing crashes, hangs or takes all memory.
