@@ -1,7 +1,6 @@
 #include "experiments/plan_keys.hpp"
 
 #include "framework/base/error.hpp"
-#include "framework/base/hash.hpp"
 
 namespace neurosweep {
 
@@ -15,19 +14,6 @@ void set_round_id(Plan& plan, std::int64_t round_id) {
   for (SetMemberRow& member : plan.members) member.round_id = round_id;
   for (SteerArmRow& arm : plan.steer_arms) arm.round_id = round_id;
   for (SteerGateRow& gate : plan.gates) gate.round_id = round_id;
-}
-
-std::string unit_hash(const Plan& plan, const std::string& plan_hash, const WorkUnit& unit) {
-  ContentHash hash;
-  hash.add_text(plan_hash)
-      .add_text(plan.experiment)
-      .add_integer(plan.round_no)
-      .add_text(unit.model)
-      .add_text(unit.task);
-  for (const auto& item : unit.items) hash.add_text(item);
-  hash.add_integer(unit.first_arm).add_integer(unit.n_arms);
-  for (const auto& text : unit.texts) hash.add_text(text);
-  return hash.hex();
 }
 
 }  // namespace neurosweep

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "experiments/experiment.hpp"
 
@@ -18,9 +17,5 @@ std::int64_t round_id_of(std::size_t experiment, std::int64_t round_no);
 
 /// Gives the rows of a plan the number of its round.
 void set_round_id(Plan& plan, std::int64_t round_id);
-
-/// Definition of a unit, for its content hash: everything its rows follow from besides code and study.
-///   plan_hash  of the text of `plan`
-std::string unit_hash(const Plan& plan, const std::string& plan_hash, const WorkUnit& unit);
 
 }  // namespace neurosweep

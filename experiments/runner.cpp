@@ -222,6 +222,7 @@ class StudyRun {
                            "{}"};
       drop_outdated(db, store, round);
       write_round(db, round, plan->arms, plan->members, plan->steer_arms, plan->gates);
+      rounds_.push_back(round_id_);
     });
     comm_.broadcast(text);
     if (text.empty()) return false;
@@ -285,7 +286,7 @@ class StudyRun {
     }
     if (!groups_->is_leader()) return UnitOutcome::done;
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    shard_->append(round_id_, number, unit_hash(plan_, plan_hash_, unit), std::move(*rows), seconds.count());
+    shard_->append(round_id_, number, unit_hash(plan_hash_, number), std::move(*rows), seconds.count());
     return UnitOutcome::done;
   }
 
@@ -343,11 +344,21 @@ class StudyRun {
     });
   }
 
+  void warn_of_other_rounds(const Database& db) const {
+    const std::int64_t others = db.connection().integer("SELECT count(*) FROM round") - std::ssize(rounds_);
+    if (others == 0) return;
+    log_warning(
+        "{}: holds {} rounds that the study does not plan now: their units are not waited for, but 'neurosweep "
+        "verify' counts them as missing",
+        db.path(), others);
+  }
+
   RunResult finish(bool stopped) {
     std::int64_t missing = 0;
     on_root(comm_, [&] {
       Database db = Database::open_results(dir_, Database::Access::write);
-      missing = count_missing_units(db);
+      for (const std::int64_t round : rounds_) missing += count_pending_units(db, round);
+      if (!stopped) warn_of_other_rounds(db);
       end_launch(db, launch_, stopped ? stop_.reason() : missing > 0 ? "failed units" : "complete");
       result_.content_hash = content_hash(db);
     });
@@ -379,6 +390,7 @@ class StudyRun {
   std::string study_id_;
   int launch_ = 0;
   std::int64_t round_id_ = 0;
+  std::vector<std::int64_t> rounds_;  // planned so far; on rank 0
   Plan plan_;
   std::string plan_hash_;
   std::map<std::int64_t, std::int64_t> attempts_;

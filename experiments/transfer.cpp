@@ -244,10 +244,10 @@ class TransferExperiment final : public Experiment {
   /// Whether every unit of the first `rounds` rounds is done: a map of some layers would pass for one of all.
   bool complete(const Database& db, std::int64_t rounds) const {
     for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {keys_.name, rounds})) {
-      const auto pending = pending_units(db, round.round_id);
-      if (pending.empty()) continue;
-      log_error("'{}': {} units of round {} failed: it ends there, and nothing is transferred", keys_.name,
-                pending.size(), round.round_no);
+      const std::int64_t pending = count_pending_units(db, round.round_id);
+      if (pending == 0) continue;
+      log_error("'{}': {} units of round {} failed: it ends there, and nothing is transferred", keys_.name, pending,
+                round.round_no);
       return false;
     }
     return true;

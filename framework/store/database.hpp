@@ -81,7 +81,12 @@ void write_launch(Database& db, const LaunchRow& launch, const std::vector<Worke
                   const std::function<void(const std::vector<WorkerRow>& before)>& check = {});
 void end_launch(Database& db, int launch, const std::string& exit_reason);
 
+/// Content hash of a unit. Its rows follow from the study, the plan of its round and its number alone.
+std::string unit_hash(const std::string& plan_hash, std::int64_t unit);
+
 /// Records a planned round with its arms and sets in one transaction. Planned again (on resume) it adds nothing.
+/// Units of the round that were measured for another plan are dropped, with a warning: a store that lost its results.db
+/// still has them in its shards, and a unit that failed before and not since may have changed the plan.
 ///   throws  Error{store} when the round is there with another plan_hash
 void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>& arms = {},
                  const std::vector<SetMemberRow>& set_members = {}, const std::vector<SteerArmRow>& steer_arms = {},
@@ -100,6 +105,9 @@ void replace_derived(Database& db, const std::string& experiment, const std::vec
 
 /// Unit numbers of a round without a done mark, ascending; Error{store} when the round is not planned.
 std::vector<std::int64_t> pending_units(const Database& db, std::int64_t round_id);
+
+/// How many units of a round have no done mark; Error{store} when the round is not planned.
+std::int64_t count_pending_units(const Database& db, std::int64_t round_id);
 
 /// Unit numbers of a round with a done mark, ascending.
 std::vector<std::int64_t> finished_units(const Database& db, std::int64_t round_id);

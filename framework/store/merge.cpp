@@ -1,6 +1,7 @@
 #include "framework/store/merge.hpp"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "framework/base/log.hpp"
@@ -43,16 +44,25 @@ class ShardMerge {
         known_(results.connection().prepare(select_sql<UnitRow>("WHERE round_id = ? AND unit = ?"))),
         reader_(shard),
         writer_(results.connection()),
-        report_(report) {}
+        report_(report) {
+    for (const RoundRow& round : results.select<RoundRow>()) plans_[round.round_id] = round.plan_hash;
+  }
 
   void merge_all() {
+    const std::int64_t before = report_.units_of_other_plans;
     Statement units = shard_.prepare(select_sql<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey)));
     while (units.step()) merge_unit(read_row<UnitRow>(units));
+    if (report_.units_of_other_plans > before) {
+      log_warning("{}: {} units were measured for another plan than that of now: they are left there", shard_.path(),
+                  report_.units_of_other_plans - before);
+    }
   }
 
  private:
   void merge_unit(const UnitRow& unit) {
-    const std::optional<UnitRow> known = find_known(unit);
+    const auto plan = plans_.find(unit.round_id);
+    const bool is_planned = plan == plans_.end() || unit.content_hash == unit_hash(plan->second, unit.unit);
+    const std::optional<UnitRow> known = is_planned ? find_known(unit) : std::nullopt;
     if (known && known->crc32c == unit.crc32c && known->content_hash == unit.content_hash) {
       ++report_.units_known;
       return;
@@ -64,9 +74,18 @@ class ShardMerge {
                   unit.round_id);
       return;
     }
-    if (known) throw measured_differently(*known, unit, rows);
+    if (known && !are_of_two_plans(*known, unit)) throw measured_differently(*known, unit, rows);
+    if (known || !is_planned) ++report_.units_of_other_plans;
+    if (!is_planned || (known && known->launch > unit.launch)) return;
+    if (known) remove_unit(results_, unit.round_id, unit.unit);
     writer_.write(unit, rows);
     ++report_.units_added;
+  }
+
+  // Launches share a plan as long as results.db lasts; without it a later one may have planned otherwise, and is right
+  // until the round is planned again.
+  static bool are_of_two_plans(const UnitRow& known, const UnitRow& unit) {
+    return known.content_hash != unit.content_hash && known.launch != unit.launch;
   }
 
   std::optional<UnitRow> find_known(const UnitRow& unit) {
@@ -90,6 +109,7 @@ class ShardMerge {
   }
 
   const Connection& results_;
+  std::map<std::int64_t, std::string> plans_;  // hash by round
   std::string name_;
   const Connection& shard_;
   Statement known_;
@@ -188,12 +208,7 @@ void set_shard_aside(const RankFile& shard, const std::string& why) {
   std::error_code unknown;
   if (!fs::exists(shard.path, unknown)) return;
   log_warning("{} is set aside as *.corrupt; units that results.db lacks will be measured again ({})", shard.path, why);
-  for (const char* part : {"-wal", "-shm", "-journal", ""}) {
-    std::error_code failure;
-    if (!fs::exists(shard.path + part, failure)) continue;
-    fs::rename(shard.path + part, shard.path + ".corrupt" + part, failure);
-    if (failure) throw error(ErrorKind::io, "{}{}: cannot be renamed ({})", shard.path, part, failure.message());
-  }
+  set_database_aside(shard.path);
 }
 
 }  // namespace neurosweep

@@ -12,8 +12,9 @@ namespace neurosweep {
 struct MergeReport {
   std::int64_t shards = 0;  ///< looked at
   std::int64_t units_added = 0;
-  std::int64_t units_known = 0;    ///< in results.db before, with equal checksums
-  std::int64_t units_damaged = 0;  ///< dropped: rows did not match their checksum; they will be measured again
+  std::int64_t units_known = 0;           ///< in results.db before, with equal checksums
+  std::int64_t units_damaged = 0;         ///< dropped: rows did not match their checksum; they will be measured again
+  std::int64_t units_of_other_plans = 0;  ///< not taken, or replaced: see write_round()
   std::int64_t failures_added = 0;
   std::vector<std::string> busy;         ///< shards skipped: another process holds them
   std::vector<std::string> quarantined;  ///< damaged shards, now named *.corrupt
@@ -30,7 +31,8 @@ MergeReport merge_shards(const std::string& dir);
 ///   throws  StoreError of `damaged` where it cannot be read further, with what came before kept
 void merge_sound_units(Database& results, const Connection& damaged);
 
-/// Renames a shard, with its journals, to *.corrupt: its units will be measured again where results.db lacks them.
+/// Renames a shard, with its journals, to *.corrupt (see set_database_aside()): its units will be measured again where
+/// results.db lacks them.
 ///   throws  Error{io}
 void set_shard_aside(const RankFile& shard, const std::string& why);
 

@@ -4,7 +4,6 @@
 #include <type_traits>
 
 #include "framework/base/log.hpp"
-#include "framework/store/merge.hpp"
 #include "framework/store/unit_journal.hpp"
 
 namespace neurosweep {
@@ -32,48 +31,6 @@ void delete_measured(const Connection& connection, std::int64_t round_id) {
   delete_rows(connection, UnitRow::kTable, round_id);
 }
 
-struct ShardCounts {
-  std::int64_t units, failures;
-};
-
-ShardCounts count(const Connection& shard) {
-  return {shard.integer("SELECT count(*) FROM unit"), shard.integer("SELECT count(*) FROM unit_failure")};
-}
-
-// A shard that was merged as a whole still is, with fewer rows: merged again, it would bring back forgotten failures.
-void keep_merged(const Database& db, const std::string& name, const ShardCounts& before, const ShardCounts& after) {
-  Statement update = db.connection().prepare(
-      "UPDATE merged_shard SET units = ?, failures = ? WHERE shard = ? AND units = ? AND failures = ?");
-  update.bind(1, after.units);
-  update.bind(2, after.failures);
-  update.bind(3, name);
-  update.bind(4, before.units);
-  update.bind(5, before.failures);
-  update.run();
-}
-
-void drop_from_shard(const Database& db, const RankFile& file, std::int64_t round_id) {
-  const Connection shard(file.path, Connection::Mode::write);
-  shard.use_durable_journal();
-  const ShardCounts before = count(shard);
-  Transaction transaction(shard);
-  delete_measured(shard, round_id);
-  transaction.commit();
-  keep_merged(db, file.name, before, count(shard));
-}
-
-void drop_from_shards(const Database& db, const OwnedStore& store, std::int64_t round_id) {
-  for (const RankFile& file : list_shards(store.dir)) {
-    if (file.launch == store.launch) continue;  // it has not come to this round
-    try {
-      drop_from_shard(db, file, round_id);
-    } catch (const StoreError& failure) {
-      if (failure.path() != file.path || failure.fault() != StoreError::Fault::damaged) throw;
-      set_shard_aside(file, failure.what());
-    }
-  }
-}
-
 void drop_round(Database& db, const OwnedStore& store, const RoundRow& round) {
   if (const auto other = launch_at_work(store.dir, store.launch)) {
     throw error(ErrorKind::store,
@@ -83,7 +40,6 @@ void drop_round(Database& db, const OwnedStore& store, const RoundRow& round) {
   }
   Transaction transaction(db.connection());
   const auto units = std::ssize(finished_units(db, round.round_id));
-  drop_from_shards(db, store, round.round_id);
   delete_measured(db.connection(), round.round_id);
   for_each_table<PlanTables>([&]<class Row>() {
     if constexpr (!std::is_same_v<Row, RoundRow>) delete_rows(db.connection(), Row::kTable, round.round_id);
@@ -92,7 +48,7 @@ void drop_round(Database& db, const OwnedStore& store, const RoundRow& round) {
   transaction.commit();
   log_warning(
       "round {} of '{}' comes out otherwise than it was planned, as units before it that had failed are measured now: "
-      "its {} measured units are dropped",
+      "its {} measured units are left to the shards, and what is planned now is measured",
       round.round_no, round.experiment, units);
 }
 

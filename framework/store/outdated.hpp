@@ -13,10 +13,10 @@ struct OwnedStore {
   int launch = 0;
 };
 
-/// Drops a stored round, with all that was measured of it, when `planned` is another plan of it and a unit of an
-/// earlier round was measured in a later launch than it: one that had failed and was tried again. The shards of earlier
-/// launches lose the round's units before results.db does, so that killed in between the next launch comes to the same
-/// end. Says so in one line. What differs for no such reason is left to write_round() to refuse.
+/// Drops a stored round, with all that was measured of it, from results.db when `planned` is another plan of it and a
+/// unit of an earlier round was measured in a later launch than it: one that had failed and was tried again. Shards
+/// keep the units; merge_shards() takes none that was measured for another plan. Says so in one line. What differs for
+/// no such reason is left to write_round() to refuse.
 ///   throws  Error{store} when another launch is at work on the store: it may be measuring the round; Error{io}
 void drop_outdated(Database& db, const OwnedStore& store, const RoundRow& planned);
 

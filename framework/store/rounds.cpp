@@ -1,8 +1,10 @@
 #include <algorithm>
 
+#include "framework/base/hash.hpp"
 #include "framework/base/log.hpp"
 #include "framework/store/database.hpp"
 #include "framework/store/row_codec.hpp"
+#include "framework/store/unit_io.hpp"
 
 namespace neurosweep {
 
@@ -14,6 +16,12 @@ std::vector<std::int64_t> integers(const Database& db, const std::string& sql, s
   std::vector<std::int64_t> values;
   while (statement.step()) values.push_back(statement.integer(0));
   return values;
+}
+
+std::int64_t planned_units(const Database& db, std::int64_t round_id) {
+  const auto rounds = db.select<RoundRow>("WHERE round_id = ?", {round_id});
+  if (rounds.empty()) throw error(ErrorKind::store, "{}: round {} is not planned", db.path(), round_id);
+  return rounds.front().n_units;
 }
 
 bool is_json(const Database& db, const std::string& text) {
@@ -46,7 +54,38 @@ void restore_rows(Database& db, std::int64_t round_id, const std::vector<Row>& r
   db.insert(rows);
 }
 
+// As above, of a round whose other rows refer to it.
+void restore_round(Database& db, const RoundRow& there, const RoundRow& planned) {
+  if (sorted_bytes<RoundRow>({there}) == sorted_bytes<RoundRow>({planned})) return;
+  log_warning("{}: the row of round {} was damaged and is written anew", db.path(), planned.round_id);
+  Statement update = db.connection().prepare(
+      "UPDATE round SET experiment = ?2, kind = ?3, round_no = ?4, plan_hash = ?5, n_units = ?6, params = ?7 "
+      "WHERE round_id = ?1");
+  bind_row(update, planned);
+  update.run();
+}
+
+void drop_units_of_other_plans(Database& db, const RoundRow& round) {
+  std::vector<std::int64_t> others;
+  db.for_each<UnitRow>("WHERE round_id = ?", {round.round_id}, [&](const UnitRow& unit) {
+    if (unit.unit >= round.n_units || unit.content_hash != unit_hash(round.plan_hash, unit.unit)) {
+      others.push_back(unit.unit);
+    }
+  });
+  if (others.empty()) return;
+  log_warning(
+      "{}: {} units of round {} ({}) were measured for another plan: their shards keep them, and what is "
+      "planned now is measured",
+      db.path(), others.size(), round.round_id, round.experiment);
+  for (const std::int64_t unit : others) remove_unit(db.connection(), round.round_id, unit);
+}
+
 }  // namespace
+
+std::string unit_hash(const std::string& plan_hash, std::int64_t unit) {
+  ContentHash hash;
+  return hash.add_text(plan_hash).add_integer(unit).hex();
+}
 
 int last_launch(const Database& db) {
   return static_cast<int>(
@@ -77,11 +116,13 @@ void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>&
   Transaction transaction(db.connection());
   const auto planned = db.select<RoundRow>("WHERE round_id = ?", {round.round_id});
   if (!planned.empty()) {
-    if (planned.front().plan_hash == round.plan_hash && planned.front().n_units == round.n_units) {
+    if (planned.front().plan_hash == round.plan_hash) {
+      restore_round(db, planned.front(), round);
       restore_rows(db, round.round_id, arms);
       restore_rows(db, round.round_id, set_members);
       restore_rows(db, round.round_id, steer_arms);
       restore_rows(db, round.round_id, gates);
+      drop_units_of_other_plans(db, round);
       transaction.commit();
       return;
     }
@@ -98,6 +139,7 @@ void write_round(Database& db, const RoundRow& round, const std::vector<ArmRow>&
   db.insert(set_members);
   db.insert(steer_arms);
   db.insert(gates);
+  drop_units_of_other_plans(db, round);
   transaction.commit();
 }
 
@@ -106,18 +148,26 @@ std::vector<std::int64_t> finished_units(const Database& db, std::int64_t round_
 }
 
 std::vector<std::int64_t> pending_units(const Database& db, std::int64_t round_id) {
-  const auto rounds = db.select<RoundRow>("WHERE round_id = ?", {round_id});
-  if (rounds.empty()) throw error(ErrorKind::store, "{}: round {} is not planned", db.path(), round_id);
+  const std::int64_t n_units = planned_units(db, round_id);
   const auto finished = finished_units(db, round_id);
   std::vector<std::int64_t> pending;
   auto next = finished.begin();
-  for (std::int64_t unit = 0; unit < rounds.front().n_units; ++unit) {
+  for (std::int64_t unit = 0; unit < n_units; ++unit) {
     if (next != finished.end() && *next == unit)
       ++next;
     else
       pending.push_back(unit);
   }
   return pending;
+}
+
+std::int64_t count_pending_units(const Database& db, std::int64_t round_id) {
+  Statement done = db.connection().prepare("SELECT count(*) FROM unit WHERE round_id = ? AND unit < ?");
+  const std::int64_t n_units = planned_units(db, round_id);
+  done.bind(1, round_id);
+  done.bind(2, n_units);
+  done.step();
+  return n_units - done.integer(0);
 }
 
 std::vector<FailureCount> failure_counts(const Database& db, std::int64_t round_id) {

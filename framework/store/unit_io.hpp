@@ -50,6 +50,18 @@ class UnitWriter {
   MeasuredStatements::type measured_;
 };
 
+/// Removes a unit's done mark and rows. Call within a transaction.
+inline void remove_unit(const Connection& connection, std::int64_t round_id, std::int64_t unit) {
+  const auto remove_from = [&](std::string_view table) {
+    Statement statement = connection.prepare(fmt::format("DELETE FROM \"{}\" WHERE round_id = ? AND unit = ?", table));
+    statement.bind(1, round_id);
+    statement.bind(2, unit);
+    statement.run();
+  };
+  for_each_table<MeasuredTables>([&]<class Row>() { remove_from(Row::kTable); });
+  remove_from(UnitRow::kTable);
+}
+
 /// Reads the rows of whole units back.
 class UnitReader {
  public:

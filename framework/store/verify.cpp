@@ -25,6 +25,16 @@ void check_file(const Database& db, VerifyReport& report) {
   }
 }
 
+void check_rounds(const Database& db, VerifyReport& report) {
+  Statement gaps = db.connection().prepare(
+      "SELECT experiment, count(*), max(round_no) FROM round GROUP BY experiment HAVING count(*) != max(round_no) + 1");
+  while (gaps.step()) {
+    report.problems.push_back(
+        fmt::format("round: '{}' has {} rounds, numbered up to {}: some are no rounds of the study", gaps.text(0),
+                    gaps.integer(1), gaps.integer(2)));
+  }
+}
+
 void check_orphans(const Database& db, VerifyReport& report) {
   Statement orphans = db.connection().prepare(
       "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY \"table\", parent");
@@ -32,6 +42,10 @@ void check_orphans(const Database& db, VerifyReport& report) {
     report.problems.push_back(
         fmt::format("{}: {} rows without their {}", orphans.text(0), orphans.integer(2), orphans.text(1)));
   }
+}
+
+// No damage: a store made anew from its shards has their units until their rounds are planned again.
+void check_strays(const Database& db, VerifyReport& report) {
   Statement strays = db.connection().prepare(
       "SELECT u.round_id, count(*) FROM unit AS u LEFT JOIN round AS r USING (round_id) "
       "WHERE r.round_id IS NULL OR u.unit >= r.n_units GROUP BY u.round_id");
@@ -43,14 +57,23 @@ void check_orphans(const Database& db, VerifyReport& report) {
 
 void check_units(const Database& db, VerifyReport& report) {
   UnitReader reader(db.connection());
+  std::map<std::int64_t, std::string> plans;
+  for (const RoundRow& round : db.select<RoundRow>()) plans[round.round_id] = round.plan_hash;
+  std::map<std::int64_t, std::int64_t> others;
   db.for_each<UnitRow>(fmt::format("ORDER BY {}", UnitRow::kKey), {}, [&](const UnitRow& unit) {
     ++report.units;
+    const auto plan = plans.find(unit.round_id);
+    if (plan != plans.end() && unit.content_hash != unit_hash(plan->second, unit.unit)) ++others[unit.round_id];
     const std::uint32_t crc = reader.read(unit.round_id, unit.unit).crc32c(unit.content_hash);
     if (crc != unit.crc32c) {
       report.problems.push_back(fmt::format("unit {} of round {}: rows have checksum {:08x}, recorded {:08x}",
                                             unit.unit, unit.round_id, crc, unit.crc32c));
     }
   });
+  for (const auto& [round_id, units] : others) {
+    report.problems.push_back(
+        fmt::format("unit: {} units of round {} were measured for another plan than the round's", units, round_id));
+  }
 }
 
 void check_identity(const Database& db, VerifyReport& report) {
@@ -62,6 +85,7 @@ void check_identity(const Database& db, VerifyReport& report) {
 
 void check_damage(const Database& db, VerifyReport& report) {
   check_file(db, report);
+  check_rounds(db, report);
   check_orphans(db, report);
   check_units(db, report);
   check_identity(db, report);
@@ -154,6 +178,7 @@ VerifyReport verify_store(const std::string& dir) {
   try {
     check_schema(db, report);
     check_damage(db, report);
+    check_strays(db, report);
     check_completeness(db, report);
     report.content_hash = content_hash(db);
   } catch (const StoreError& failure) {

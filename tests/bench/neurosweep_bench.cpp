@@ -93,7 +93,7 @@ void bench_store(benchmark::State& state) {
       block.effects.resize(kArms, 0.5f);
       UnitRows rows;
       rows.add(std::move(block));
-      shard.append(0, unit, "unit", std::move(rows), 0.1);
+      shard.append(0, unit, unit_hash("plan", unit), std::move(rows), 0.1);
     }
     shard.close();
     benchmark::DoNotOptimize(merge_shards(dir.path().string()).units_added);

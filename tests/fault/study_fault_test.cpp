@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 
 #include "framework/base/error.hpp"
+#include "framework/store/database.hpp"
 #include "tests/fault/faulty_run.hpp"
 #include "tests/integration/ranks_at_work.hpp"
 #include "tests/integration/study_fixture.hpp"
@@ -95,6 +96,31 @@ TEST_F(FaultyStudyTest, AUnitThatCrashesOnceIsMeasuredByTheNextStart) {
 
   EXPECT_EQ(crashed.status, 128 + SIGABRT);
   EXPECT_EQ(sound_hash(store()), hash);
+}
+
+// What identify finds follows from the traces: with the one that was left out, other neurons are suppressed.
+TEST_F(FaultyStudyTest, WhatWasMeasuredForAnotherPlanIsMeasuredAgainWhenTheStoreIsLost) {
+  const std::string hash = undisturbed_hash();
+  const std::vector<FaultSetting> crash = {{"NS_FAULT_UNIT", "0:1"}, {"NS_FAULT_DO", std::to_string(SIGSEGV)}};
+  for (int start = 0; start < 3; ++start) ASSERT_EQ(run_with(crash).status, 128 + SIGSEGV);
+  ASSERT_EQ(run_with({}).status, exit_status::kFailedUnits);
+  for (const char* part : {"", "-wal", "-shm"}) fs::remove(store() + "/results.db" + part);
+
+  const ProgramResult again = run_neurosweep({"run", write_study(), "--store", store(), "--retry-failed"});
+
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("were measured for another plan"));
+  EXPECT_EQ(sound_hash(store()), hash);
+}
+
+TEST_F(FaultyStudyTest, AStrayRoundIsNotWaitedFor) {
+  run_study(store());
+  Connection(store() + "/results.db", Connection::Mode::write)
+      .exec("INSERT INTO round VALUES((SELECT count(*) FROM round), 'stray', 'sweep', 0, 'x', 1000000000000, '{}')");
+
+  const ProgramResult again = run_study(store());
+
+  EXPECT_THAT(again.err, HasSubstr("holds 1 rounds that the study does not plan now"));
 }
 
 TEST_F(FaultyStudyTest, AHungUnitIsNamedAndTheRunEndsForAnother) {

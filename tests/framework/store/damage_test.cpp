@@ -199,7 +199,7 @@ TEST(Verify, CountsKeptNonFiniteValuesOfEveryTable) {
   rows.add(block, NonFinite::keep);
   rows.add(screen, NonFinite::keep);
   ShardWriter writer(shard_path(dir, 1, 0), make_study_id(testing::example_identity()), 1, 0);
-  writer.append(0, 0, "h", rows, 0.0);
+  writer.append(0, 0, testing::example_hash(0), rows, 0.0);
   writer.close();
   merge_shards(dir);
 

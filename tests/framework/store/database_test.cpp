@@ -220,6 +220,22 @@ TEST_F(DatabaseTest, ARoundPlannedAgainAddsNothing) {
   EXPECT_THAT(pending_units(db, 0), ElementsAre(0, 1, 2, 3));
 }
 
+TEST(StoreErrors, WhatTellsNothingOfTheFileIsNoDamage) {
+  for (const int code : {SQLITE_NOMEM, SQLITE_PROTOCOL, SQLITE_INTERRUPT}) {
+    const std::string message = error_of(
+        ErrorKind::io, [&] { throw_store_error(SQLite::Exception("no more", code), "launch-1/shard-0.db", nullptr); });
+    EXPECT_THAT(message, HasSubstr("launch-1/shard-0.db: SQLite could not go on (no more)"));
+  }
+}
+
+TEST_F(DatabaseTest, PendingUnitsOfAHugeRoundAreCountedNotListed) {
+  Database db = create_or_open_results(dir_, example_identity());
+  testing::plan_example_round(db, std::int64_t{1} << 60);
+
+  EXPECT_EQ(count_pending_units(db, 0), std::int64_t{1} << 60);
+  EXPECT_THROW(count_pending_units(db, 1), Error);
+}
+
 TEST_F(DatabaseTest, ARoundPlannedDifferentlyIsRefused) {
   Database db = create_or_open_results(dir_, example_identity());
   testing::plan_example_round(db, 4);

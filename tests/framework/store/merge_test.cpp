@@ -17,6 +17,7 @@ using testing::error_of;
 using testing::example_hash;
 using testing::example_rows;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::TempDir;
 using testing::write_shard;
 
@@ -27,6 +28,11 @@ class MergeTest : public ::testing::Test {
   Database results() const { return Database::open_results(dir_, Database::Access::read); }
   ShardWriter make_writer(int launch, int rank) const {
     return ShardWriter(shard_path(dir_, launch, rank), make_study_id(testing::example_identity()), launch, rank);
+  }
+
+  void write_other_plan(int launch, const std::vector<std::int64_t>& units) const {
+    ShardWriter writer = make_writer(launch, 0);
+    for (std::int64_t unit : units) writer.append(0, unit, unit_hash("plan-0", unit), example_rows(unit + 1), 0.1);
   }
 
   TempDir temp_;
@@ -92,6 +98,51 @@ TEST_F(MergeTest, AUnitMeasuredTwiceDifferentlyIsAnErrorThatNamesBothShards) {
   EXPECT_THAT(message, HasSubstr("launch-2/shard-3.db"));
   EXPECT_THAT(message, HasSubstr("trace 0: item is 'item-2' and 'item-7'"));
   EXPECT_EQ(finished_units(results(), 0), all_units(3));
+}
+
+TEST_F(MergeTest, UnitsOfAnotherPlanThanTheRoundsStayInTheirShard) {
+  write_other_plan(1, {0, 1, 2});
+  write_shard(dir_, 2, 0, {2, 3});
+
+  const MergeReport report = merge_shards(dir_);
+
+  EXPECT_EQ(report.units_of_other_plans, 3);
+  EXPECT_EQ(finished_units(results(), 0), (std::vector<std::int64_t>{2, 3}));
+  EXPECT_THAT(verify_store(dir_).problems, IsEmpty());
+}
+
+TEST_F(MergeTest, WithoutAPlanTheUnitsOfTheLastLaunchAreKept) {
+  write_shard(dir_, 1, 0, {0, 1});
+  write_other_plan(2, {1, 2});
+  write_shard(dir_, 3, 0, {2, 3});
+  std::filesystem::remove(results_path(dir_));
+  { create_or_open_results(dir_, testing::example_identity()); }
+
+  const MergeReport report = merge_shards(dir_);
+
+  EXPECT_EQ(report.units_of_other_plans, 2);
+  EXPECT_EQ(finished_units(results(), 0), all_units(4));
+  EXPECT_EQ(results().select<UnitRow>("WHERE content_hash = ?", {example_hash(2)}).size(), 1u);
+  EXPECT_EQ(results().select<UnitRow>("WHERE content_hash = ?", {unit_hash("plan-0", 1)}).size(), 1u);
+}
+
+TEST_F(MergeTest, UnitsMeasuredForAnotherPlanAreNotDoneOnceTheRoundIsPlanned) {
+  write_other_plan(1, {0, 1, 2});
+  write_shard(dir_, 2, 0, {4});
+  std::filesystem::remove(results_path(dir_));
+  {
+    Database db = create_or_open_results(dir_, testing::example_identity());
+    merge_shards(dir_);
+    testing::plan_example_round(db, 10);
+  }
+
+  EXPECT_THAT(pending_units(results(), 0), ElementsAre(0, 1, 2, 3, 5, 6, 7, 8, 9));
+  EXPECT_EQ(count_pending_units(results(), 0), 9);
+  EXPECT_EQ(results().select<TraceRow>("WHERE unit <> 4").size(), 0u);
+  EXPECT_THAT(verify_store(dir_).problems, IsEmpty());
+  write_shard(dir_, 3, 0, pending_units(results(), 0));
+  merge_shards(dir_);
+  EXPECT_EQ(content_hash(results()), testing::make_merged_store(temp_.file("undisturbed"), 10));
 }
 
 TEST_F(MergeTest, AShardWithASpoiledUnitIsSetAsideAndItsOtherUnitsAreKept) {

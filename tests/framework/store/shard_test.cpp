@@ -181,7 +181,7 @@ TEST_F(ShardTest, RowsComeBackBitForBit) {
   const std::string dir = dir_.file("store");
   testing::make_example_store(dir, 1);
   ShardWriter writer(shard_path(dir, 1, 0), make_study_id(testing::example_identity()), 1, 0);
-  writer.append(0, 0, "h", rows, 0.0);
+  writer.append(0, 0, example_hash(0), rows, 0.0);
   writer.close();
 
   const MergeReport report = merge_shards(dir);

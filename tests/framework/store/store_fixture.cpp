@@ -8,6 +8,12 @@
 
 namespace neurosweep::testing {
 
+namespace {
+
+constexpr const char* kPlanHash = "plan-1";
+
+}  // namespace
+
 StudyIdentity example_identity() {
   StudyIdentity identity;
   identity.study.name = "example";
@@ -71,11 +77,11 @@ UnitRows example_rows(std::int64_t unit) {
 }
 
 std::string example_hash(std::int64_t unit) {
-  return hash_text(fmt::format("unit {}", unit));
+  return unit_hash(kPlanHash, unit);
 }
 
 void plan_example_round(Database& db, std::int64_t units) {
-  const RoundRow round{0, "sweep", "sweep", 0, "plan-1", units, "{}"};
+  const RoundRow round{0, "sweep", "sweep", 0, kPlanHash, units, "{}"};
   std::vector<ArmRow> arms;
   for (std::int64_t arm = 0; arm < 3; ++arm) {
     arms.push_back({0, arm, "m", 1, arm, "zero", 0.0, "all", arm == 2 ? "control" : "candidate"});
