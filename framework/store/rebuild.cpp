@@ -1,5 +1,10 @@
 #include "framework/store/rebuild.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 
 #include "framework/base/log.hpp"
@@ -31,12 +36,80 @@ std::string first_damage(const std::string& dir) {
   }
 }
 
-void set_aside(const std::string& path) {
-  for (const char* part : {"-wal", "-shm", "-journal", ""}) {
-    std::error_code failure;
-    if (!fs::exists(path + part, failure)) continue;
-    fs::rename(path + part, path + ".corrupt" + part, failure);
-    if (failure) throw error(ErrorKind::io, "{}{}: cannot be renamed ({})", path, part, failure.message());
+// Held by every start while it checks results.db, and alone while it makes it anew: of jobs that start at once on a
+// damaged store one does. A file beside results.db, which gets another name meanwhile.
+class RebuildLock {
+ public:
+  explicit RebuildLock(const std::string& dir)
+      : path_(results_path(dir) + ".lock"),
+        descriptor_(::open(path_.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666)) {
+    if (descriptor_ < 0) {
+      throw error(ErrorKind::io, "{}: cannot be opened ({}): the store folder must be writable", path_, errno_text());
+    }
+  }
+  ~RebuildLock() { ::close(descriptor_); }
+  RebuildLock(const RebuildLock&) = delete;
+  RebuildLock& operator=(const RebuildLock&) = delete;
+
+  // Gives up the lock held before, if there is one, before it waits.
+  void take(int mode) const {
+    while (::flock(descriptor_, mode) != 0) {
+      if (errno == EINTR) continue;
+      log_warning("{}: cannot be locked ({}): start no two jobs at once on a damaged store there", path_, errno_text());
+      return;
+    }
+  }
+
+ private:
+  std::string path_;
+  int descriptor_;
+};
+
+template <class Row>
+std::vector<Row> read_rows(const Connection& connection) {
+  std::vector<Row> rows;
+  Statement select = connection.prepare(select_sql<Row>(""));
+  while (select.step()) rows.push_back(read_row<Row>(select));
+  return rows;
+}
+
+// Damage may hide which study a file is of; then its shards tell.
+void refuse_results_of_others(const std::string& path, const std::string& study_id) {
+  std::string there;
+  try {
+    const Connection damaged(path, Connection::Mode::read);
+    expect_own_schema(damaged, kResults, SchemaPart::tables);
+    const auto studies = read_rows<StudyRow>(damaged);
+    if (studies.empty()) return;
+    there = studies.front().study_id;
+    if (there == study_id) return;
+    if (make_study_id({studies.front(), read_rows<ModelRow>(damaged), read_rows<TaskRow>(damaged)}) == study_id) return;
+  } catch (const StoreError& failure) {
+    if (!tells_of_damage(failure)) throw;
+  }
+  if (there.empty()) return;
+  throw error(ErrorKind::store,
+              "{}: is damaged and of another study ({} there, {} now): nothing was changed; give another folder, or go "
+              "back to that study's settings to have it mended",
+              path, there, study_id);
+}
+
+void refuse_shards_of_others(const std::string& dir, const std::string& study_id) {
+  for (const RankFile& file : list_shards(dir)) {
+    std::string owner;
+    try {
+      const Connection shard(file.path, Connection::Mode::read, std::chrono::milliseconds(250));
+      expect_own_schema(shard, kShard, SchemaPart::tables);
+      owner = shard.text("SELECT study_id FROM shard");
+    } catch (const StoreError& failure) {
+      if (!tells_of_damage(failure) && failure.fault() != Fault::busy) throw;
+    }
+    if (owner.empty() || owner == study_id) continue;
+    throw error(
+        ErrorKind::store,
+        "{}: is a shard of study {}, and this is study {}: nothing was changed; give another folder, go back to "
+        "that study's settings, or move the shard away",
+        file.path, owner, study_id);
   }
 }
 
@@ -83,15 +156,25 @@ void salvage_all(Database& results, const std::string& path) {
 
 std::string rebuild_if_damaged(const std::string& dir, const StudyIdentity& identity) {
   const std::string path = results_path(dir);
+  const std::string study_id = make_study_id(identity);
   std::error_code unknown;
-  if (!fs::exists(path, unknown)) return "";
-  const std::string damage = first_damage(dir);
+  if (!fs::exists(path, unknown)) {
+    if (fs::exists(dir, unknown)) refuse_shards_of_others(dir, study_id);
+    return "";
+  }
+  const RebuildLock lock(dir);
+  lock.take(LOCK_SH);
+  if (first_damage(dir).empty()) return "";
+  lock.take(LOCK_EX);
+  const std::string damage = first_damage(dir);  // another start may have mended it
   if (damage.empty()) return "";
-  log_warning("{} is damaged ({}): it is set aside as results.db.corrupt and made anew", path, damage);
-  set_aside(path);
+  refuse_results_of_others(path, study_id);
+  refuse_shards_of_others(dir, study_id);
+  log_warning("{} is damaged ({}): it is set aside as *.corrupt and made anew", path, damage);
+  const std::string aside = set_database_aside(path);
   Database results = create_or_open_results(dir, identity);
   merge_shards(dir);
-  salvage_all(results, path + ".corrupt");
+  salvage_all(results, aside);
   return damage;
 }
 

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include "framework/store/merge.hpp"
 #include "framework/store/verify.hpp"
@@ -100,16 +102,57 @@ TEST_F(RebuildTest, WithoutShardsAStoreWithAViewOfItsUsersKeepsAllUnits) {
   EXPECT_EQ(resume(), expected_);
 }
 
-TEST_F(RebuildTest, NothingIsTakenOverFromADamagedStoreOfAnotherStudy) {
-  fs::remove(shard_path(dir_, 1, 0));
+TEST_F(RebuildTest, ADamagedStoreOfAnotherStudyIsRefusedAndKept) {
   Connection(path_, Connection::Mode::write).exec("UPDATE trace SET logprob = 1 WHERE unit = 3");
   StudyIdentity other = example_identity();
   other.study.seed = 8;
+  const auto refusal = [&] { return error_of(ErrorKind::store, [&] { rebuild_if_damaged(dir_, other); }); };
 
-  rebuild_if_damaged(dir_, other);
+  EXPECT_THAT(refusal(), HasSubstr("results.db: is damaged and of another study"));
+  testing::write_file(path_, std::string(fs::file_size(path_), '\0'));
+  EXPECT_THAT(refusal(), HasSubstr("shard-0.db: is a shard of study " + make_study_id(example_identity())));
+  fs::remove(path_);
+  EXPECT_THAT(refusal(), HasSubstr("shard-0.db: is a shard of study"));
 
-  EXPECT_TRUE(fs::exists(path_ + ".corrupt"));
-  EXPECT_EQ(results().connection().integer("SELECT count(*) FROM unit"), 0);
+  EXPECT_FALSE(fs::exists(path_ + ".corrupt"));
+  EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, ADamagedStudyIdIsNoOtherStudy) {
+  Connection(path_, Connection::Mode::write).exec("UPDATE study SET study_id = 'x'");
+
+  EXPECT_NE(rebuild_if_damaged(dir_, example_identity()), "");
+  EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, NothingThatWasSetAsideIsOverwritten) {
+  testing::write_file(path_ + ".corrupt", "first");
+  testing::write_file(path_ + ".corrupt-2", "second");
+  testing::write_file(path_, std::string(fs::file_size(path_), '\0'));
+
+  rebuild_if_damaged(dir_, example_identity());
+
+  EXPECT_EQ(testing::read_file(path_ + ".corrupt"), "first");
+  EXPECT_EQ(testing::read_file(path_ + ".corrupt-2"), "second");
+  EXPECT_TRUE(fs::exists(path_ + ".corrupt-3"));
+}
+
+TEST_F(RebuildTest, OfTwoStartsAtOnceOneRebuilds) {
+  fs::remove(shard_path(dir_, 1, 0));
+  Connection(path_, Connection::Mode::write).exec("UPDATE trace SET logprob = 1 WHERE unit = 3");
+  std::atomic<int> rebuilt = 0;
+  const auto start = [&] {
+    if (!rebuild_if_damaged(dir_, example_identity()).empty()) ++rebuilt;
+    EXPECT_EQ(results().connection().integer("SELECT count(*) FROM unit"), kUnits - 1);
+  };
+
+  {
+    std::vector<std::jthread> starts;
+    for (int i = 0; i < 4; ++i) starts.emplace_back(start);
+  }
+
+  EXPECT_EQ(rebuilt, 1);
+  EXPECT_FALSE(fs::exists(path_ + ".corrupt-2"));
 }
 
 TEST_F(RebuildTest, AForeignDatabaseIsRefusedAndKept) {
@@ -125,6 +168,38 @@ TEST_F(RebuildTest, ADamagedPlanIsWrittenAnew) {
   Connection(path_, Connection::Mode::write).exec("UPDATE arm SET neuron = 5 WHERE arm = 1");
 
   EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, ADamagedRoundIsWrittenAnew) {
+  Connection(path_, Connection::Mode::write).exec("UPDATE round SET n_units = 8, kind = 'race'");
+
+  EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, APlanHashThatDoesNotFitItsUnitsIsDamage) {
+  Connection(path_, Connection::Mode::write).exec("UPDATE round SET plan_hash = 'x'");
+
+  EXPECT_THAT(rebuild_if_damaged(dir_, example_identity()), HasSubstr("40 units of round 0 were measured for another"));
+  EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, ARoundThatIsNoneOfTheStudyIsDamage) {
+  Connection(path_, Connection::Mode::write)
+      .exec("INSERT INTO round VALUES(7, 'stray', 'sweep', 0, 'x', 1000000000000, '{}')");
+
+  EXPECT_THAT(rebuild_if_damaged(dir_, example_identity()),
+              HasSubstr("2 rounds are numbered up to 7, expected 0 to 1"));
+  EXPECT_EQ(resume(), expected_);
+}
+
+TEST_F(RebuildTest, UnitsThatWaitForTheirPlanAreNoDamage) {
+  fs::remove(path_);
+  rebuild_if_damaged(dir_, example_identity());
+  { create_or_open_results(dir_, example_identity()); }
+  merge_shards(dir_);
+
+  EXPECT_EQ(rebuild_if_damaged(dir_, example_identity()), "");
+  EXPECT_THAT(verify_store(dir_).problems, ::testing::ElementsAre("unit: 40 units of round 0 are not planned"));
 }
 
 TEST_F(RebuildTest, ADamagedIdentityIsRebuilt) {
