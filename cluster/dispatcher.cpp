@@ -48,11 +48,12 @@ void count(DispatchResult& result, Report report) {
 /// One round's manager, a thread of rank 0 beside its computing one.
 class Manager {
  public:
-  Manager(const Comm& comm, const std::vector<QueuedUnit>& todo, const StopToken& stop, ProgressSink* progress)
+  Manager(const Comm& comm, const std::vector<QueuedUnit>& todo, const StopToken& stop, ProgressSink* progress,
+          const std::vector<int>& resting)
       : comm_(comm.group()->handle),
         stop_(stop),
         progress_(progress),
-        hand_out_(todo, comm.size()),
+        hand_out_(todo, comm.size(), resting),
         told_(comm.size(), 0),
         thread_([this] { run(); }) {}
   /// Waits for the end of the round, or breaks it off when an exception is under way.
@@ -193,9 +194,9 @@ DispatchResult run_alone(const std::vector<QueuedUnit>& todo, const RunOne& run_
 }
 
 DispatchResult run_together(const Comm& comm, const std::vector<QueuedUnit>& todo, const RunOne& run_one,
-                            const StopToken& stop, ProgressSink* progress) {
+                            const StopToken& stop, ProgressSink* progress, const std::vector<int>& resting) {
   if (comm.rank() != 0) return Worker(comm, run_one, stop).run();
-  const Manager manager(comm, todo, stop, progress);
+  const Manager manager(comm, todo, stop, progress, resting);
   return Worker(comm, run_one, stop).run();
 }
 
@@ -212,7 +213,7 @@ DispatchResult sum_over_ranks(const Comm& comm, const DispatchResult& mine) {
 }  // namespace
 
 DispatchResult run_units(const Comm& comm, const std::vector<QueuedUnit>& todo, const RunOne& run_one,
-                         const StopToken& stop, ProgressSink* progress) {
+                         const StopToken& stop, ProgressSink* progress, const std::vector<int>& resting) {
   ProgressSink* shown = comm.rank() == 0 ? progress : nullptr;
   if (shown) shown->start(static_cast<std::int64_t>(todo.size()));
   DispatchResult result;
@@ -220,7 +221,7 @@ DispatchResult run_units(const Comm& comm, const std::vector<QueuedUnit>& todo, 
     result = run_alone(todo, run_one, stop, shown);
   } else {
     const Comm own = comm.dup();
-    result = sum_over_ranks(own, run_together(own, todo, run_one, stop, shown));
+    result = sum_over_ranks(own, run_together(own, todo, run_one, stop, shown, resting));
   }
   if (shown) shown->finish();
   return result;

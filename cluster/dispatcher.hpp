@@ -24,9 +24,10 @@ enum class UnitOutcome { done, failed };
 ///   todo      read on rank 0 only; see UnitQueue for the order of hand-out
 ///   run_one   must not throw: an exception leaves the other ranks waiting and has to end in abort_other_ranks
 ///   progress  used on rank 0 only; may be null
+///   resting   ranks that get no unit, not all of them; read on rank 0 only
 ///   throws    Error{mpi} when the message layer fails
 DispatchResult run_units(const Comm& comm, const std::vector<QueuedUnit>& todo,
                          const std::function<UnitOutcome(std::int64_t)>& run_one, const StopToken& stop,
-                         ProgressSink* progress);
+                         ProgressSink* progress, const std::vector<int>& resting = {});
 
 }  // namespace neurosweep

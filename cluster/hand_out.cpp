@@ -8,7 +8,10 @@ namespace {
 constexpr std::int64_t kAskingsPerRank = 2;
 }
 
-HandOut::HandOut(std::vector<QueuedUnit> todo, int ranks) : queue_(std::move(todo)), ranks_(ranks) {}
+HandOut::HandOut(std::vector<QueuedUnit> todo, int ranks, const std::vector<int>& resting)
+    : queue_(std::move(todo)), ranks_(ranks) {
+  for (const int rank : resting) ranks_[rank].rests = true;
+}
 
 std::vector<HandOut::Answer> HandOut::on_ready(int rank) {
   ++ranks_[rank].asking;
@@ -39,6 +42,10 @@ bool HandOut::may_have_unit(const Rank& rank) const {
 std::vector<HandOut::Answer> HandOut::answer(int rank) {
   std::vector<Answer> answers;
   Rank& asker = ranks_[rank];
+  if (asker.rests) {
+    dismiss(rank, answers);
+    return answers;
+  }
   while (asker.asking > 0 && may_have_unit(asker)) {
     answers.push_back({rank, queue_.pop()});
     --asker.asking;

@@ -21,7 +21,8 @@ class HandOut {
     std::int64_t unit;
   };
 
-  HandOut(std::vector<QueuedUnit> todo, int ranks);
+  ///   resting  ranks that get no unit; not all
+  HandOut(std::vector<QueuedUnit> todo, int ranks, const std::vector<int>& resting = {});
 
   /// A rank asks for work before it has had any.
   std::vector<Answer> on_ready(int rank);
@@ -38,6 +39,7 @@ class HandOut {
   struct Rank {
     int asking = 0;
     int holding = 0;
+    bool rests = false;
   };
   std::vector<Answer> answer(int rank);
   void dismiss(int rank, std::vector<Answer>& answers);

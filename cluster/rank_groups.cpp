@@ -72,12 +72,12 @@ std::int64_t RankGroups::share_unit(std::int64_t unit, const StopToken& stop) co
 
 DispatchResult run_units(const RankGroups& groups, const std::vector<QueuedUnit>& todo,
                          const std::function<UnitOutcome(std::int64_t)>& run_one, const StopToken& stop,
-                         ProgressSink* progress) {
-  if (groups.group().size() == 1) return run_units(groups.leaders(), todo, run_one, stop, progress);
+                         ProgressSink* progress, const std::vector<int>& resting) {
+  if (groups.group().size() == 1) return run_units(groups.leaders(), todo, run_one, stop, progress, resting);
   DispatchResult result;
   if (groups.is_leader()) {
     const auto run_together = [&](std::int64_t unit) { return run_one(groups.share_unit(unit, stop)); };
-    result = run_units(groups.leaders(), todo, run_together, stop, progress);
+    result = run_units(groups.leaders(), todo, run_together, stop, progress, resting);
     groups.share_unit(kNoUnit, stop);
   } else {
     for (std::int64_t unit = 0; (unit = groups.share_unit(kNoUnit, stop)) != kNoUnit;) run_one(unit);

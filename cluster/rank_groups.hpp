@@ -39,9 +39,10 @@ class RankGroups {
 
 /// run_units with groups in the place of ranks: each unit is run by all ranks of one group.
 ///   todo, progress  used on the first rank
+///   resting         groups that get no unit, not all of them; read on the first rank
 ///   run_one         called on every rank of the group; the leader's outcome counts
 DispatchResult run_units(const RankGroups& groups, const std::vector<QueuedUnit>& todo,
                          const std::function<UnitOutcome(std::int64_t)>& run_one, const StopToken& stop,
-                         ProgressSink* progress);
+                         ProgressSink* progress, const std::vector<int>& resting = {});
 
 }  // namespace neurosweep

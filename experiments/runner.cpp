@@ -19,10 +19,13 @@
 #include "cluster/progress.hpp"
 #include "cluster/rank_groups.hpp"
 #include "cluster/watchdog.hpp"
+#include "experiments/every_rank.hpp"
 #include "experiments/experiment.hpp"
+#include "experiments/failure_of.hpp"
 #include "experiments/identity.hpp"
 #include "experiments/model_ranks.hpp"
 #include "experiments/plan_keys.hpp"
+#include "experiments/rank_health.hpp"
 #include "experiments/unit_cost.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
@@ -33,40 +36,13 @@
 #include "framework/store/outdated.hpp"
 #include "framework/store/rebuild.hpp"
 #include "framework/store/shard.hpp"
-#include "framework/store/status.hpp"
+#include "framework/store/suspicion.hpp"
 #include "framework/store/unit_journal.hpp"
 #include "framework/store/verify.hpp"
 
 namespace neurosweep {
 
 namespace {
-
-/// Runs `action` on every rank; an Error of any of them is thrown on all, with the text of the first that failed.
-template <class Action>
-void on_every_rank(const Comm& comm, Action&& action) {
-  std::int64_t kind = -1;
-  std::string text;
-  try {
-    action();
-  } catch (const Error& failure) {
-    kind = static_cast<std::int64_t>(failure.kind());
-    text = failure.what();
-  }
-  const std::int64_t worst = comm.all_max(kind);
-  if (worst < 0) return;
-  for (const std::string& each : comm.gather(text)) {
-    if (text.empty()) text = each;
-  }
-  throw CommonError(static_cast<ErrorKind>(worst), text);
-}
-
-/// Runs `action` on rank 0; an Error there is thrown on every rank, its text on rank 0.
-template <class Action>
-void on_root(const Comm& comm, Action&& action) {
-  on_every_rank(comm, [&] {
-    if (comm.rank() == 0) action();
-  });
-}
 
 /// How long a rank whose unit failed waits for the others of its group before it ends the run: they may wait for it in
 /// the middle of the unit. Nobody waits for anybody while models are loaded.
@@ -102,6 +78,7 @@ class StudyRun {
     shard_.emplace(shard_path(dir_, launch_, comm_.rank()), study_id_, launch_, comm_.rank());
     journal_.emplace(dir_, launch_, comm_.rank());
     last_word_.emplace(journal_->descriptor(), UnitJournal::kWordOffset);
+    health_.emplace(RankHealth::Run{launch_, share_.count, static_cast<int>(settings().ranks_per_model)});
     const double deadline = settings().unit_deadline;
     watchdog_.emplace(deadline > 0 ? std::optional(std::chrono::duration<double>(deadline)) : std::nullopt,
                       comm_.rank());
@@ -233,6 +210,7 @@ class StudyRun {
 
   /// Runs what is left of the planned round, failed units up to kMaxAttempts times. True when asked to stop.
   bool run_round(const Experiment& experiment) {
+    std::vector<int> resting;
     while (true) {
       std::vector<std::int64_t> todo;
       on_root(comm_, [&] { todo = units_to_do(); });
@@ -242,25 +220,39 @@ class StudyRun {
       attempts_ = parse_json(attempts, "attempts").get<std::map<std::int64_t, std::int64_t>>();
       ProgressSink progress(fmt::format("{} ({})", plan_.experiment, plan_.kind));
       const auto result = run_units(
-          *groups_, choose_units(queue_units(*catalog_, plan_, todo, attempts_), share_, groups_->leaders().size()),
-          [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress);
+          *groups_, choose_units(queue_units(*catalog_, plan_, todo, setbacks_), share_, groups_->leaders().size()),
+          [&](std::int64_t unit) { return run_unit(experiment, unit); }, stop_, &progress, resting);
       shard_->commit();
       comm_.barrier();
       result_.units_done += result.done;
       on_root(comm_, [&] { merge(); });
       if (result.stopped) return true;
+      resting = review();
     }
   }
 
+  std::vector<int> review() {
+    std::optional<Database> db;
+    on_root(comm_, [&] { db.emplace(Database::open_results(dir_, Database::Access::read)); });
+    return health_->review(comm_, db ? &*db : nullptr, round_id_);
+  }
+
+  /// Units of the next pass. What may have ended whole launches goes alone, when the others are safe.
   std::vector<std::int64_t> units_to_do() {
     const Database db = Database::open_results(dir_, Database::Access::read);
     attempts_.clear();
     for (const FailureCount& failure : failure_counts(db, round_id_)) attempts_[failure.unit] = failure.attempts;
-    std::vector<std::int64_t> todo;
+    const auto suspicions = suspicion_counts(db, round_id_);
+    setbacks_ = attempts_;
+    for (const auto& [unit, count] : suspicions) setbacks_[unit] += count;
+    std::vector<std::int64_t> todo, alone;
     for (std::int64_t unit : pending_units(db, round_id_)) {
-      if (attempts_of(unit) < kMaxAttempts) todo.push_back(unit);
+      if (attempts_of(unit) >= kMaxAttempts) continue;
+      const bool risky = suspicions.contains(unit) && setbacks_[unit] >= kSetbacksToRunAlone;
+      (risky ? alone : todo).push_back(unit);
     }
-    return todo;
+    if (!todo.empty() || alone.empty()) return todo;
+    return {alone[static_cast<std::size_t>(share_.index) % alone.size()]};
   }
 
   std::int64_t attempts_of(std::int64_t unit) const {
@@ -270,47 +262,37 @@ class StudyRun {
 
   UnitOutcome run_unit(const Experiment& experiment, std::int64_t number) {
     const WorkUnit& unit = plan_.units.at(static_cast<std::size_t>(number));
+    load_model(unit.model);
     const auto begin = std::chrono::steady_clock::now();
     watchdog_->begin_unit(number);
     journal_->begin_unit(round_id_, number);
     std::optional<UnitRows> rows;
-    StepResult step = run_step(kLoadPatience, [&] {
-      if (groups_->group().size() > 1) bench_->decoder(unit.model);
-    });
-    if (!step.failure) step = run_step(kUnitPatience, [&] { rows = experiment.measure(*bench_, plan_, unit); });
+    std::optional<Error> failure = failure_of([&] { rows = experiment.measure(*bench_, plan_, unit); });
+    const auto [failed, alone] = groups_->agree(failure ? failure->what() : "", kUnitPatience);
+    if (!failure && !failed.empty()) failure = error(ErrorKind::internal, "on another rank of the group: {}", failed);
     journal_->end_unit();
     watchdog_->end_unit();
-    if (step.failure) {
-      note_failure(number, *step.failure, step.alone);
+    if (failure) {
+      note_failure(number, *failure, alone);
       return UnitOutcome::failed;
     }
+    health_->note_done();
     if (!groups_->is_leader()) return UnitOutcome::done;
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     shard_->append(round_id_, number, unit_hash(plan_hash_, number), std::move(*rows), seconds.count());
     return UnitOutcome::done;
   }
 
-  /// What became of a step of a unit on the ranks of the group.
-  struct StepResult {
-    std::optional<Error> failure;  ///< of this rank, else of another
-    bool alone = false;            ///< see RankGroups::Verdict
-  };
-
-  template <class Step>
-  StepResult run_step(std::chrono::milliseconds patience, Step&& step) {
-    std::optional<Error> failure;
-    try {
-      step();
-    } catch (const Error& thrown) {
-      failure = thrown;
-    } catch (const std::bad_alloc&) {
-      failure = error(ErrorKind::device, "out of memory: the host has none left for this process; use fewer ranks");
-    } catch (const std::exception& thrown) {
-      failure = Error(ErrorKind::internal, first_line(thrown.what()));
+  /// Loads what a unit needs, before its clock starts. A rank that cannot is of no use to any unit: the run ends.
+  void load_model(const std::string& name) {
+    const auto failure = failure_of([&] { bench_->decoder(name); });
+    if (failure) {
+      shard_->commit();
+      const bool of_device = cuda_device_ && failure->kind() == ErrorKind::internal;
+      throw error(of_device ? ErrorKind::device : failure->kind(), "rank {} on {} cannot load the model '{}': {}",
+                  comm_.rank(), host_name(), name, failure->what());
     }
-    const auto [failed, alone] = groups_->agree(failure ? failure->what() : "", patience);
-    if (!failure && !failed.empty()) failure = error(ErrorKind::internal, "on another rank of the group: {}", failed);
-    return {failure, alone};
+    groups_->agree("", kLoadPatience);
   }
 
   /// A failure of the whole group is its leader's to tell; a rank that failed alone ends the run, as the others wait
@@ -318,14 +300,13 @@ class StudyRun {
   void note_failure(std::int64_t number, const Error& failure, bool alone) {
     if (!alone && !groups_->is_leader()) return;
     log_error("unit {} of '{}' failed: {}", number, plan_.experiment, failure.what());
+    health_->note_failure(round_id_, number, failure);
     shard_->fail(round_id_, number, static_cast<int>(attempts_of(number)) + 1, failure);
     if (!alone) return;
     shard_->commit();
     throw error(failure.kind(), "unit {} failed on this rank of a group of {} alone: run again to go on", number,
                 groups_->group().size());
   }
-
-  static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
   void merge() {
     const MergeReport report = merge_shards(dir_);
@@ -387,6 +368,7 @@ class StudyRun {
   std::optional<UnitJournal> journal_;
   std::optional<LastWord> last_word_;
   std::optional<UnitWatchdog> watchdog_;
+  std::optional<RankHealth> health_;
   std::string study_id_;
   int launch_ = 0;
   std::int64_t round_id_ = 0;
@@ -394,6 +376,7 @@ class StudyRun {
   Plan plan_;
   std::string plan_hash_;
   std::map<std::int64_t, std::int64_t> attempts_;
+  std::map<std::int64_t, std::int64_t> setbacks_;  ///< of rank 0: attempts and suspicions, by unit
   RunResult result_;
 };
 

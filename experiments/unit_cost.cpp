@@ -32,7 +32,7 @@ std::int64_t layer_of(const Plan& plan, const WorkUnit& unit) {
 }  // namespace
 
 std::vector<QueuedUnit> queue_units(const Catalog& catalog, const Plan& plan, const std::vector<std::int64_t>& todo,
-                                    const std::map<std::int64_t, std::int64_t>& attempts) {
+                                    const std::map<std::int64_t, std::int64_t>& setbacks) {
   const auto models = static_cast<std::int64_t>(catalog.study().models.size());
   std::map<std::string, std::int64_t> groups;
   std::map<std::pair<std::string, std::int64_t>, std::int64_t> kinds;
@@ -42,8 +42,8 @@ std::vector<QueuedUnit> queue_units(const Catalog& catalog, const Plan& plan, co
     const auto group = groups.try_emplace(unit.model, static_cast<std::int64_t>(groups.size())).first->second;
     const auto kind =
         kinds.try_emplace({unit.task, layer_of(plan, unit)}, static_cast<std::int64_t>(kinds.size())).first->second;
-    const auto failed = attempts.find(number);
-    const std::int64_t after = failed == attempts.end() ? 0 : models * failed->second;
+    const auto failed = setbacks.find(number);
+    const std::int64_t after = failed == setbacks.end() ? 0 : models * failed->second;
     const auto arms = static_cast<double>(std::max<std::int64_t>(1, unit.n_arms));
     units.push_back({number, after + group, kind, arms * text_size(catalog, unit)});
   }

@@ -10,10 +10,11 @@
 namespace neurosweep {
 
 /// Units of a plan as the dispatcher is to know them: grouped by model, alike within a task and a layer, and as heavy
-/// as the text that they work on times their arms. Units that failed before come last, when the others are safe.
+/// as the text that they work on times their arms. Units that failed before or are suspect come last, when the others
+/// are safe.
 ///   todo      numbers of units in the plan
-///   attempts  failed ones, by unit
+///   setbacks  failed attempts and suspicions, by unit
 std::vector<QueuedUnit> queue_units(const Catalog& catalog, const Plan& plan, const std::vector<std::int64_t>& todo,
-                                    const std::map<std::int64_t, std::int64_t>& attempts);
+                                    const std::map<std::int64_t, std::int64_t>& setbacks);
 
 }  // namespace neurosweep

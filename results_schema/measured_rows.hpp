@@ -248,6 +248,27 @@ struct UnitFailureRow {
   }
 };
 
+/// A unit that was at work when all ranks of a launch vanished at once.
+struct UnitSuspicionRow {
+  static constexpr std::string_view kTable = "unit_suspicion";
+  static constexpr std::string_view kKey = "round_id, unit, launch";
+
+  std::int64_t round_id = 0;
+  std::int64_t unit = 0;
+  std::int64_t launch = 0;
+  std::int64_t rank = 0;
+  std::string at_utc;
+
+  template <class Self, class Visit>
+  static void fields(Self& row, Visit&& visit) {
+    visit("round_id", row.round_id);
+    visit("unit", row.unit);
+    visit("launch", row.launch);
+    visit("rank", row.rank);
+    visit("at_utc", row.at_utc);
+  }
+};
+
 /// The tables that ranks measure, in the order of checksums and hashes. A new measured table is one entry here.
 using MeasuredTables = std::tuple<TraceRow, ActivationMeanRow, EffectBlockRow, OutcomeRow, ScreenBlockRow,
                                   PromptActivationRow, ActivationLastRow, TraceGeometryRow, TransferBlockRow,

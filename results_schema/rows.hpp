@@ -30,8 +30,8 @@ using AllTables = decltype(std::tuple_cat(
     std::declval<ValidationTables>(), std::declval<TransferTables>(), std::declval<IdentificationTables>(),
     std::declval<SteerTables>(), std::declval<MonitorTables>(), std::declval<ConstraintTables>(),
     std::declval<EditTables>(),
-    std::declval<std::tuple<UnitRow, UnitFailureRow, StudyRow, ModelRow, TaskRow, LaunchRow, WorkerRow, MergedShardRow,
-                            ShardRow>>()));
+    std::declval<std::tuple<UnitRow, UnitFailureRow, UnitSuspicionRow, StudyRow, ModelRow, TaskRow, LaunchRow,
+                            WorkerRow, MergedShardRow, ShardRow>>()));
 
 /// Calls visit.template operator()<Row>() for each row type of a tuple, in order.
 template <class Tables, class Visit>

@@ -120,7 +120,8 @@ struct FailureCount {
 };
 std::vector<FailureCount> failure_counts(const Database& db, std::int64_t round_id);
 
-/// Forgets the failed attempts at units that are not done, so that they are tried again; returns how many units.
+/// Forgets the failed attempts at units that are not done, and all suspicions, so that they are tried again; returns
+/// how many units.
 std::int64_t forget_failures(Database& db);
 
 /// Calls visit for each effect block of a round in (unit, seq) order: the order reducers fold in.

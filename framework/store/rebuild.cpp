@@ -149,6 +149,7 @@ void salvage_all(Database& results, const std::string& path) {
   salvage(*damaged, "workers",
           [&] { copy_rows<WorkerRow>(results, *damaged, "WHERE launch IN (SELECT launch FROM launch)"); });
   salvage(*damaged, "crashes", [&] { copy_rows<UnitFailureRow>(results, *damaged, "WHERE kind = 'crash'"); });
+  salvage(*damaged, "suspicions", [&] { copy_rows<UnitSuspicionRow>(results, *damaged); });
   salvage(*damaged, "units", [&] { merge_sound_units(results, *damaged); });
 }
 

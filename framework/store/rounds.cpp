@@ -188,6 +188,7 @@ std::int64_t forget_failures(Database& db) {
   const std::int64_t units =
       db.connection().integer(fmt::format("SELECT count(*) FROM (SELECT DISTINCT f.round_id, f.unit {})", kNotDone));
   db.connection().exec(fmt::format("DELETE {}", kNotDone));
+  db.connection().exec("DELETE FROM unit_suspicion");
   transaction.commit();
   return units;
 }

@@ -13,9 +13,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "framework/base/log.hpp"
+#include "framework/store/suspicion.hpp"
 
 namespace neurosweep {
 
@@ -87,11 +89,29 @@ class LeftJournal {
 
 using Launch = std::vector<std::unique_ptr<LeftJournal>>;
 
+using Unit = std::pair<std::int64_t, std::int64_t>;  // round, number
+
+/// Whether all ranks of a launch died without a word. One that ended in order left no journal: what it met ended the
+/// others.
+bool vanished_whole(const Database& results, int number, const Launch& launch) {
+  const auto rows = results.select<LaunchRow>("WHERE launch = ?", {std::int64_t{number}});
+  return !rows.empty() && rows.front().n_ranks == static_cast<std::int64_t>(launch.size()) &&
+         std::all_of(launch.begin(), launch.end(), [](const auto& each) { return each->vanished(); });
+}
+
+/// Units at work in a launch, each with one rank that was at it.
+std::map<Unit, int> units_at_work(const Launch& launch) {
+  std::map<Unit, int> units;
+  for (const auto& each : launch) {
+    if (each->in_unit()) units.try_emplace({each->page().round_id, each->page().unit}, each->file().rank);
+  }
+  return units;
+}
+
 bool is_to_blame(const LeftJournal& journal, const Launch& launch) {
   if (!journal.in_unit() || journal.told_to_stop()) return false;
-  const bool outlived = launch.size() == 1 || std::any_of(launch.begin(), launch.end(),
-                                                          [](const auto& each) { return each->told_to_stop(); });
-  return !journal.vanished() || outlived;
+  return !journal.vanished() ||
+         std::any_of(launch.begin(), launch.end(), [](const auto& each) { return each->told_to_stop(); });
 }
 
 void record(Database& results, const LeftJournal& journal) {
@@ -113,6 +133,38 @@ void record(Database& results, const LeftJournal& journal) {
   insert.bind(5, "the process " + journal.how());
   insert.bind(6, utc_now());
   insert.run();
+  blame_suspect(results, page.round_id, page.unit);
+}
+
+// One of the units that were at work may have ended the launch; of one alone it is taken as sure, as nothing tells it
+// from a kill by others.
+std::int64_t record_vanished(Database& results, int number, const Launch& launch) {
+  const std::map<Unit, int> units = units_at_work(launch);
+  if (units.size() == 1) {
+    const auto at_work = std::find_if(launch.begin(), launch.end(), [](const auto& each) { return each->in_unit(); });
+    record(results, **at_work);
+    return 1;
+  }
+  std::vector<UnitSuspicionRow> rows;
+  for (const auto& [unit, rank] : units) rows.push_back({unit.first, unit.second, number, rank, utc_now()});
+  if (!rows.empty()) {
+    log_warning(
+        "all {} ranks of launch {} vanished (killed, or out of memory?): the {} units that were at work come last",
+        launch.size(), number, rows.size());
+  }
+  suspect(results, rows);
+  return 0;
+}
+
+std::int64_t record_crashes_of(Database& results, int number, const Launch& launch) {
+  if (vanished_whole(results, number, launch)) return record_vanished(results, number, launch);
+  std::int64_t crashes = 0;
+  for (const auto& journal : launch) {
+    if (!is_to_blame(*journal, launch)) continue;
+    record(results, *journal);
+    ++crashes;
+  }
+  return crashes;
 }
 
 }  // namespace
@@ -165,11 +217,9 @@ std::int64_t record_crashes(Database& results, const std::string& dir) {
   std::int64_t crashes = 0;
   for (const auto& [number, launch] : launches) {
     if (!std::all_of(launch.begin(), launch.end(), [](const auto& journal) { return journal->left(); })) continue;
-    for (const auto& journal : launch) {
-      if (!is_to_blame(*journal, launch)) continue;
-      record(results, *journal);
-      ++crashes;
-    }
+    Transaction transaction(results.connection());
+    crashes += record_crashes_of(results, number, launch);
+    transaction.commit();
     for (const auto& journal : launch) journal->remove();
   }
   return crashes;

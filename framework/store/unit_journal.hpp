@@ -42,10 +42,12 @@ std::optional<int> launch_at_work(const std::string& dir, int own);
 /// Counts, as failed attempts of kind "crash", the units in which processes of earlier launches died, and returns how
 /// many. Such a unit was at work in a process that
 ///   - crashed by a signal of its own (SIGSEGV, SIGABRT, ...) or ran past the unit's deadline, or
-///   - vanished (SIGKILL, out of memory) alone: the launch had one rank, or its other ranks lived on for long enough to
-///     be told to stop.
-/// Where several ranks vanish without a word the whole job was killed, and a process that was told to stop died of
-/// that: no unit is to blame, and none is counted. Journals of living processes are left alone, the others removed.
+///   - vanished (SIGKILL, out of memory) while other ranks lived on for long enough to be told to stop, or
+///   - vanished when no other unit was at work in the launch.
+/// Where all ranks vanish without a word (srun kills them together when one of them dies) every unit at work is
+/// suspect: see suspicion.hpp. A process that was told to stop died of that, and where a rank ended in order the others
+/// died of what it met: no unit is to blame, and none is counted. Journals of living processes are left alone, the
+/// others removed.
 std::int64_t record_crashes(Database& results, const std::string& dir);
 
 }  // namespace neurosweep

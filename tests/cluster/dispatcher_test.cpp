@@ -78,6 +78,24 @@ TEST(Dispatcher, EachRankRunsItsUnitsInTheOrderOfTheList) {
   }
 }
 
+TEST(Dispatcher, RanksThatRestRunNothing) {
+  const Comm comm = Comm::world();
+  for (int resting = 0; comm.size() > 1 && resting < comm.size(); ++resting) {
+    std::vector<std::int64_t> ran;
+    const auto run_one = [&](std::int64_t unit) {
+      ran.push_back(unit);
+      return UnitOutcome::done;
+    };
+
+    const DispatchResult result = run_units(comm, alike(numbered(20)), run_one, StopToken(), nullptr, {resting});
+
+    EXPECT_EQ(result.done, 20);
+    if (comm.rank() == resting) {
+      EXPECT_TRUE(ran.empty());
+    }
+  }
+}
+
 TEST(Dispatcher, FailuresAreCountedOnEveryRank) {
   const auto run_one = [](std::int64_t unit) { return unit % 3 == 0 ? UnitOutcome::failed : UnitOutcome::done; };
 

@@ -45,6 +45,19 @@ TEST(HandOut, ARankThatWaitsForTheLastUnitGetsItWhenItIsIdle) {
   EXPECT_EQ(units_of(answers, 0), std::vector<std::int64_t>{HandOut::kNoUnit});
 }
 
+TEST(HandOut, ARankThatRestsGetsNothingAndTheOthersAll) {
+  HandOut hand_out(alike({10, 11}), 2, {0});
+
+  EXPECT_EQ(units_of(hand_out.on_ready(0), 0), std::vector<std::int64_t>{HandOut::kNoUnit});
+  EXPECT_EQ(units_of(hand_out.on_ready(0), 0), std::vector<std::int64_t>{HandOut::kNoUnit});
+  EXPECT_EQ(units_of(hand_out.on_ready(1), 1), std::vector<std::int64_t>{10});
+  EXPECT_TRUE(hand_out.on_ready(1).empty());
+  EXPECT_EQ(units_of(hand_out.on_returned(1), 1), std::vector<std::int64_t>{11});
+  EXPECT_FALSE(hand_out.finished());
+  hand_out.on_returned(1);
+  EXPECT_TRUE(hand_out.finished());
+}
+
 TEST(HandOut, AStopAnswersEveryWaitingRankWithNothing) {
   const std::vector<std::int64_t> todo = {10, 11};
   HandOut hand_out(alike(todo), 2);

@@ -4,7 +4,8 @@
 //   NS_FAULT_AT     the change that goes wrong, from 1; errors last from there on
 //   NS_FAULT_COUNT  file that gets the number of changes when the program ends in order
 //   NS_FAULT_UNIT   "round:unit": what happens when the program begins this unit,
-//   NS_FAULT_DO     a signal's number, or "hang"
+//   NS_FAULT_DO     a signal's number, "hang", or "vanish": SIGKILL to all ranks at once, as srun does when one dies
+//   NS_FAULT_SLOW   part of the paths that take 3 s to open
 //   NS_FAULT_CLOCK  the wall clock jumps by up to ten years, back and forth, at every look
 // Changes are write, pwrite, ftruncate, fsync, fdatasync, rename, renameat2, unlink. `kill` ends the process before the
 // change, `torn` after half of it, `power` also undoes everything that was written since its file was last synced.
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -156,6 +159,47 @@ Outcome change(const std::string& path, Change kind) {
   return Outcome::go_on;
 }
 
+// The process that holds a file locked, or 0.
+pid_t holder_of(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return 0;
+  FILE* locks = fopen("/proc/locks", "re");
+  char line[256];
+  int pid = 0, found = 0;
+  unsigned long inode = 0;
+  while (locks && fgets(line, sizeof line, locks)) {
+    if (sscanf(line, "%*s %*s %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 && inode == status.st_ino) found = pid;
+  }
+  if (locks) fclose(locks);
+  return found;
+}
+
+bool in_unit(const std::string& journal) {
+  std::int64_t numbers[2] = {-1, -1};
+  FILE* file = fopen(journal.c_str(), "re");
+  const bool whole = file && fread(numbers, sizeof numbers, 1, file) == 1;
+  if (file) fclose(file);
+  return whole && numbers[1] >= 0;
+}
+
+// Ends all ranks of a launch, this one last: while another is in a unit too, if one comes to be within a second.
+void kill_all_ranks(const std::string& journal) {
+  const std::string folder = journal.substr(0, journal.rfind('/') + 1);
+  std::vector<std::string> others;
+  std::vector<pid_t> ranks;
+  for (int rank = 0;; ++rank) {
+    const std::string path = folder + "rank-" + std::to_string(rank) + ".now";
+    const pid_t pid = holder_of(path);
+    if (pid == 0) break;
+    if (path == journal) continue;
+    others.push_back(path);
+    ranks.push_back(pid);
+  }
+  for (int i = 0; i < 1000 && std::none_of(others.begin(), others.end(), in_unit); ++i) usleep(1000);
+  for (const pid_t pid : ranks) kill(pid, SIGKILL);
+  kill(getpid(), SIGKILL);
+}
+
 // The journal of a rank says which unit begins.
 void look_for_unit(const std::string& path, const void* bytes, size_t size) {
   State& s = state();
@@ -166,6 +210,7 @@ void look_for_unit(const std::string& path, const void* bytes, size_t size) {
   if (s.act == "hang") {
     while (true) sleep(1000);
   }
+  if (s.act == "vanish") kill_all_ranks(path);
   raise(atoi(s.act.c_str()));
 }
 
@@ -255,6 +300,17 @@ int renameat2(int from_folder, const char* from, int to_folder, const char* to, 
 int unlink(const char* path) noexcept {
   if (change(path, Change::other) == Outcome::fail) return -1;
   return real<int (*)(const char*)>("unlink")(path);
+}
+
+int open(const char* path, int how, ...) {
+  va_list more;
+  va_start(more, how);
+  const mode_t mode = (how & O_CREAT) ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  const std::string slow = setting("NS_FAULT_SLOW");
+  if (!slow.empty() && strstr(path, slow.c_str())) sleep(3);
+  static const auto next = real<int (*)(const char*, int, ...)>("open");
+  return next(path, how, mode);
 }
 
 int clock_gettime(clockid_t clock, timespec* now) noexcept {

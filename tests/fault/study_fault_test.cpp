@@ -2,7 +2,6 @@
 #include <signal.h>
 
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -213,31 +212,6 @@ TEST_F(FaultyStudyTest, AShareOnDevicesOfAnotherKindIsRefusedBeforeItMeasuresAny
   EXPECT_THAT(other.err, HasSubstr("begun on cuda:1 NVIDIA A100, and this job has " + device));
   EXPECT_EQ(query("SELECT count(*) AS n FROM launch")[0].at("n"), 2);
   EXPECT_EQ(alone.status, 0) << alone.err;
-}
-
-TEST_F(FaultyStudyTest, UnitsThatMeasureNanFailAndSaySo) {
-  const std::string model = dir_.file("overflowing-model");
-  fs::copy(testing::small_reasoner(), model);
-  std::string weights = testing::read_file(model + "/model.safetensors");
-  const float huge = 1e38f;  // finite, as a checkpoint must be
-  for (std::size_t at = weights.size() - 4096; at < weights.size(); at += sizeof huge) {
-    std::memcpy(weights.data() + at, &huge, sizeof huge);
-  }
-  testing::write_file(model + "/model.safetensors", weights);
-  const std::string study = write_text(
-      "nan.toml",
-      fmt::format(
-          "[study]\nname = \"nan\"\n[models.m]\npath = \"{}\"\n[tasks.t]\nfile = \"@models@/tasks/arith.jsonl\"\n"
-          "target = \"{{reasoning}}\\nA: {{answer}}\"\ngrader = \"after\"\n"
-          "[[experiment]]\nkind = \"trace\"\nitems = 4\nattempts = 2\nitems_per_unit = 2\n",
-          model));
-
-  const auto run = run_program(run_words(1, study, store()));
-
-  EXPECT_EQ(run.status, exit_status::kFailedUnits) << run.err;
-  EXPECT_THAT(run.err, HasSubstr("failed: trace.logprob is nan (the store keeps finite numbers only)"));
-  EXPECT_EQ(query("SELECT count(*) AS n FROM unit_failure")[0].at("n"), 6);
-  EXPECT_EQ(query("SELECT count(*) AS n FROM unit")[0].at("n"), 0);
 }
 
 // Changes a measured number in a finished shard and in results.db, behind the back of their checksums.
