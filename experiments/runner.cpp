@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <new>
 #include <optional>
 
 #include <ATen/Parallel.h>

@@ -28,6 +28,7 @@ void delete_rows(const Connection& connection, std::string_view table, std::int6
 void delete_measured(const Connection& connection, std::int64_t round_id) {
   for_each_table<MeasuredTables>([&]<class Row>() { delete_rows(connection, Row::kTable, round_id); });
   delete_rows(connection, UnitFailureRow::kTable, round_id);
+  delete_rows(connection, UnitSuspicionRow::kTable, round_id);
   delete_rows(connection, UnitRow::kTable, round_id);
 }
 

@@ -52,7 +52,7 @@ TEST(HandOut, ARankThatRestsGetsNothingAndTheOthersAll) {
   EXPECT_EQ(units_of(hand_out.on_ready(0), 0), std::vector<std::int64_t>{HandOut::kNoUnit});
   EXPECT_EQ(units_of(hand_out.on_ready(1), 1), std::vector<std::int64_t>{10});
   EXPECT_TRUE(hand_out.on_ready(1).empty());
-  EXPECT_EQ(units_of(hand_out.on_returned(1), 1), std::vector<std::int64_t>{11});
+  EXPECT_EQ(units_of(hand_out.on_returned(1), 1), (std::vector<std::int64_t>{11, HandOut::kNoUnit}));
   EXPECT_FALSE(hand_out.finished());
   hand_out.on_returned(1);
   EXPECT_TRUE(hand_out.finished());
