@@ -34,7 +34,9 @@ struct StudySettings {
         "memory", memory,
         "most memory of each rank on a CPU while sweep, race and minimize measure exact effects, like \"8GiB\"; bounds "
         "nothing else (replies, gradients, GPUs); \"\": what runs best");
-    v.optional("unit_deadline", unit_deadline, "seconds after which a unit counts as hung; 0: never", kNotNegative);
+    v.optional("unit_deadline", unit_deadline,
+               "seconds after which a unit counts as hung, not counting its model being loaded; 0: never",
+               kNotNegative);
     v.optional("share_devices", share_devices,
                "let a rank use a GPU that another process uses already, with a warning");
   }
