@@ -39,12 +39,13 @@ void write_set_findings(std::ostream& out, const Database& db) {
         db.select<SetEffectRow>("WHERE experiment = ? AND model = ? AND task = ? AND set_name = 'critical'",
                                 {row.experiment, row.model, row.task});
     if (effects.empty()) continue;
+    const std::string p = p_text(row.p);
     out << fmt::format(
         "- **{}**, experiment {}: accuracy {} from {} to {} with the critical set suppressed, and to {} with matched "
-        "random sets (difference {} points, p = {}, {} items).\n",
+        "random sets (difference {} points, p {}{}, {} items).\n",
         row.model, row.experiment, effects[0].accuracy_change < 0 ? "falls" : "goes",
         percent_text(effects[0].baseline_accuracy), percent_text(row.critical_accuracy),
-        percent_text(row.random_accuracy), points_text(row.difference), p_text(row.p), row.n);
+        percent_text(row.random_accuracy), points_text(row.difference), p.starts_with("<") ? "" : "= ", p, row.n);
   }
 }
 

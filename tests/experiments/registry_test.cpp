@@ -123,7 +123,9 @@ TEST_F(RegistryTest, RefusesToProveByTestItemsASetThatTheyChose) {
     const std::string proof = "experiment '" + kind + "' suppresses what comes from ";
     expect_refused(seen + by("sweep"), proof + "'sweep', which uses split = \"test\"");
     expect_refused(seen + by("sweep", "split = \"all\""), proof + "'sweep'");
-    expect_refused(seen + experiment("\"minimize\"\nfrom = \"sweep\"\nproof_split = \"validate\"") + by("minimize"),
+    expect_refused(seen +
+                       experiment("\"minimize\"\nfrom = \"sweep\"\nsplit = \"identify\"\nproof_split = \"validate\"") +
+                       by("minimize"),
                    proof + "'sweep'");
     expect_refused(seen_trace + experiment("\"sweep\"\n" + mean) + by("sweep"),
                    proof + "'trace', which uses split = \"all\"");

@@ -140,7 +140,7 @@ TEST(Report, OpensWithTheFindings) {
                                 "1 general, 0 specific."));
   EXPECT_THAT(report,
               HasSubstr("- **tiny**, experiment suppress: accuracy falls from 100.0 % to 20.0 % with the critical "
-                        "set suppressed, and to 100.0 % with matched random sets (difference -80.0 points, p = "
+                        "set suppressed, and to 100.0 % with matched random sets (difference -80.0 points, p < "
                         "0.0001, 20 items)."));
 }
 

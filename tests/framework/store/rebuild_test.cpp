@@ -185,10 +185,9 @@ TEST_F(RebuildTest, APlanHashThatDoesNotFitItsUnitsIsDamage) {
 
 TEST_F(RebuildTest, ARoundThatIsNoneOfTheStudyIsDamage) {
   Connection(path_, Connection::Mode::write)
-      .exec("INSERT INTO round VALUES(7, 'stray', 'sweep', 0, 'x', 1000000000000, '{}')");
+      .exec("INSERT INTO round VALUES(7, 'stray', 'sweep', 3, 'x', 1000000000000, '{}')");
 
-  EXPECT_THAT(rebuild_if_damaged(dir_, example_identity()),
-              HasSubstr("2 rounds are numbered up to 7, expected 0 to 1"));
+  EXPECT_THAT(rebuild_if_damaged(dir_, example_identity()), HasSubstr("'stray' has 1 rounds, numbered up to 3"));
   EXPECT_EQ(resume(), expected_);
 }
 
