@@ -127,16 +127,9 @@ class PredictExperiment final : public Experiment {
   }
 
  private:
-  /// Whether every unit of the first `rounds` rounds is done. Prediction cannot go on over a unit that failed.
+  /// Prediction cannot go on over a unit that failed.
   bool complete(const Database& db, std::int64_t rounds) const {
-    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {keys_.name, rounds})) {
-      const std::int64_t pending = count_pending_units(db, round.round_id);
-      if (pending == 0) continue;
-      log_error("'{}': {} units of round {} failed: it ends there, without predictions", keys_.name, pending,
-                round.round_no);
-      return false;
-    }
-    return true;
+    return rounds_complete(db, keys_.name, rounds, "without predictions");
   }
 
   std::vector<NeuronId> stored_features(const Database& db, const std::string& model) const {

@@ -8,7 +8,6 @@
 #include "experiments/race_field.hpp"
 #include "experiments/race_rows.hpp"
 #include "framework/base/error.hpp"
-#include "framework/base/log.hpp"
 #include "framework/measure/effects.hpp"
 #include "framework/measure/reach.hpp"
 
@@ -68,16 +67,9 @@ class RaceExperiment final : public Experiment {
   Forecast forecast(const Catalog& catalog) const override;
 
  private:
-  /// Whether every unit of the first `rounds` rounds is done. A race cannot go on over a unit that failed.
+  /// A race cannot go on over a unit that failed.
   bool complete(const Database& db, std::int64_t rounds) const {
-    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {keys_.name, rounds})) {
-      const std::int64_t pending = count_pending_units(db, round.round_id);
-      if (pending == 0) continue;
-      log_error("race '{}': {} units of round {} failed: it ends there, without a result", keys_.name, pending,
-                round.round_no);
-      return false;
-    }
-    return true;
+    return rounds_complete(db, keys_.name, rounds, "without a result");
   }
 
   /// One unit for a few items. Arms are listed only where every neuron has a value of its own.

@@ -6,6 +6,7 @@
 #include "experiments/transfer.hpp"
 #include "framework/base/error.hpp"
 #include "framework/base/hash.hpp"
+#include "framework/base/log.hpp"
 
 namespace neurosweep {
 
@@ -71,6 +72,16 @@ void need_measured(const std::vector<std::string>& there, const std::vector<std:
     throw input_error("{}: '{}' leaves out {} '{}': add it to the {}s of '{}'", where, source, what, name, what,
                       source);
   }
+}
+
+bool rounds_complete(const Database& db, const std::string& experiment, std::int64_t rounds, const char* outcome) {
+  for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {experiment, rounds})) {
+    const std::int64_t pending = count_pending_units(db, round.round_id);
+    if (pending == 0) continue;
+    log_error("'{}': {} units of round {} failed: it ends there, {}", experiment, pending, round.round_no, outcome);
+    return false;
+  }
+  return true;
 }
 
 void need_whole_models(const StudySpec& study, const ExperimentSpec& of) {

@@ -59,6 +59,10 @@ const ExperimentSpec& earlier_experiment(const StudySpec& study, const Experimen
 void need_measured(const std::vector<std::string>& there, const std::vector<std::string>& needed, const char* what,
                    const std::string& source, const std::string& where);
 
+/// Whether every unit of an experiment's first `rounds` rounds is done; logs the first round that lacks some.
+///   outcome  what the experiment ends with otherwise
+bool rounds_complete(const Database& db, const std::string& experiment, std::int64_t rounds, const char* outcome);
+
 /// Fails for a study whose models are held by several ranks each.
 ///   throws  Error{input}
 void need_whole_models(const StudySpec& study, const ExperimentSpec& of);

@@ -4,7 +4,6 @@
 
 #include "experiments/transfer_measure.hpp"
 #include "framework/base/error.hpp"
-#include "framework/base/log.hpp"
 #include "framework/base/neuron_of.hpp"
 #include "framework/rank/critical_set.hpp"
 #include "framework/rank/trace_reader.hpp"
@@ -241,16 +240,9 @@ class TransferExperiment final : public Experiment {
             keys_.tasks, maps_of(catalog), keys_.top,      random_seed};
   }
 
-  /// Whether every unit of the first `rounds` rounds is done: a map of some layers would pass for one of all.
+  /// A map of some layers would pass for one of all.
   bool complete(const Database& db, std::int64_t rounds) const {
-    for (const RoundRow& round : db.select<RoundRow>("WHERE experiment = ? AND round_no < ?", {keys_.name, rounds})) {
-      const std::int64_t pending = count_pending_units(db, round.round_id);
-      if (pending == 0) continue;
-      log_error("'{}': {} units of round {} failed: it ends there, and nothing is transferred", keys_.name, pending,
-                round.round_no);
-      return false;
-    }
-    return true;
+    return rounds_complete(db, keys_.name, rounds, "and nothing is transferred");
   }
 
   void add_similarity_units(Plan& plan, const Catalog& catalog) const {

@@ -254,7 +254,7 @@ TEST_F(FaultyStudyTest, VerifySetsASpoiledShardAside) {
 TEST_F(FaultyStudyTest, AnySignalToStopOnOneRankDrainsAll) {
   const std::string hash = undisturbed_hash();
 
-  for (const auto& [number, unit] : {std::pair(SIGUSR1, "0:0"), {SIGTERM, "1:0"}, {SIGINT, "2:0"}}) {
+  for (const auto& [number, unit] : {std::pair(SIGUSR1, "0:0"), {SIGTERM, "200000:0"}, {SIGINT, "300000:0"}}) {
     const auto drained = run_with({{"NS_FAULT_UNIT", unit}, {"NS_FAULT_DO", std::to_string(number)}}, 3);
     EXPECT_EQ(drained.status, exit_status::kCheckpointed) << number << drained.err;
   }
