@@ -175,11 +175,7 @@ class ConstrainExperiment final : public Experiment {
       policy_ = read_policy_file(keys_.policy);
     }
     if (!keys_.envelope.empty()) {
-      const auto& source = earlier_experiment(study, spec, "envelope", keys_.envelope, {"envelope"});
-      check_envelope(study, source, where);
-      const ConfigNode* neurons = source.table.find("neurons");
-      const auto* chosen = neurons == nullptr ? nullptr : std::get_if<std::string>(&neurons->value);
-      limits_all_ = chosen != nullptr && *chosen == kAllNeurons;
+      take_envelope(study, earlier_experiment(study, spec, "envelope", keys_.envelope, {"envelope"}), where);
       check_unseen(study, spec, keys_.envelope, "keeps to the envelopes of");
     }
     std::string pulls_by;
@@ -200,9 +196,11 @@ class ConstrainExperiment final : public Experiment {
     }
   }
 
-  void check_envelope(const StudySpec& study, const ExperimentSpec& source, const std::string& where) const {
+  /// Fails where the envelope experiment leaves out models or tasks that are answered here.
+  void take_envelope(const StudySpec& study, const ExperimentSpec& source, const std::string& where) {
     EnvelopeKeys keys;
     read_keys(source.table, fmt::format("experiment '{}'", source.name), keys);
+    limits_all_ = keys.neurons == kAllNeurons;
     const SourcePlace& place = source.table.place;
     need_measured(choose_names(keys.models, study.model_names(), "model", place), keys_.models, "model", source.name,
                   where);

@@ -13,7 +13,7 @@
 
 #include "framework/store/database.hpp"
 #include "framework/store/folder.hpp"
-#include "framework/store/unit_rows.hpp"
+#include "framework/store/unit_io.hpp"
 #include "tests/integration/study_fixture.hpp"
 
 namespace neurosweep {
@@ -90,11 +90,7 @@ items_per_unit = 2
     for (const UnitRow& unit : db.select<UnitRow>()) {
       if (random() % 3 != 0) continue;
       ++forgotten;
-      for_each_table<MeasuredTables>([&]<class Row>() {
-        connection.exec(
-            fmt::format("DELETE FROM {} WHERE round_id = {} AND unit = {}", Row::kTable, unit.round_id, unit.unit));
-      });
-      connection.exec(fmt::format("DELETE FROM unit WHERE round_id = {} AND unit = {}", unit.round_id, unit.unit));
+      remove_unit(connection, unit.round_id, unit.unit);
     }
     for (const RankFile& shard : list_shards(store(name))) fs::remove(shard.path);
     return forgotten;
